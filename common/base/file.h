@@ -15,10 +15,10 @@
 
 /* An output. `{0}` is valid and closed. */
 struct mi_out {
-    char *path;     /* as given; NULL for standard output */
-    char *tmp;      /* private: the temporary in the same directory, NULL when written directly */
-    int fd;         /* private: descriptor + 1, 0 when closed */
-    bool is_file;   /* a regular file is being made (as opposed to a pipe, terminal, device) */
+    char *path;       /* as given; NULL for standard output */
+    char *tmp;        /* private: the temporary in the same directory, NULL when written directly */
+    int fd;           /* private: descriptor + 1, 0 when closed */
+    bool is_file;     /* a regular file is being made (as opposed to a pipe, terminal, device) */
     uint64_t n_bytes; /* written so far */
 };
 
@@ -40,11 +40,11 @@ void mi_out_abandon_all(void);
 
 /* An input read from front to back. `{0}` is valid and closed. */
 struct mi_in {
-    char *name;   /* for messages: the path, or "standard input" */
-    int fd;       /* private: descriptor + 1 */
-    bool is_file; /* a regular file: size and seeking make sense */
-    uint64_t size;     /* of a regular file when it was opened */
-    int64_t mtime_ns;  /* private */
+    char *name;       /* for messages: the path, or "standard input" */
+    int fd;           /* private: descriptor + 1 */
+    bool is_file;     /* a regular file: size and seeking make sense */
+    uint64_t size;    /* of a regular file when it was opened */
+    int64_t mtime_ns; /* private */
 };
 
 /* NULL or "-" is standard input. A directory is refused. */
@@ -57,7 +57,8 @@ int mi_in_unchanged(struct mi_in *in, struct mi_error *err) MI_MUST_USE;
 void mi_in_close(struct mi_in *in);
 
 /* A whole file ("-" allowed) into buf, at most `limit` bytes (more is MI_EXIT_DATA). */
-int mi_file_read(const char *path, uint64_t limit, struct mi_buf *buf, struct mi_error *err) MI_MUST_USE;
+int mi_file_read(const char *path, uint64_t limit, struct mi_buf *buf,
+                 struct mi_error *err) MI_MUST_USE;
 
 /* A file mapped read-only and shared with other processes. A file that shrinks under
  * the mapping ends the program with exit 3 and a line that names it. */

@@ -9,15 +9,15 @@
 
 #include <stddef.h>
 
-void *mi_alloc(size_t size);                   /* never NULL; size 0 is allowed */
-void *mi_alloc_n(size_t n, size_t size);       /* n objects, product checked */
-void *mi_alloc_zero(size_t n, size_t size);    /* the same, zeroed */
+void *mi_alloc(size_t size);                /* never NULL; size 0 is allowed */
+void *mi_alloc_n(size_t n, size_t size);    /* n objects, product checked */
+void *mi_alloc_zero(size_t n, size_t size); /* the same, zeroed */
 void *mi_realloc_n(void *p, size_t n, size_t size);
-void *mi_alloc_aligned(size_t size);           /* 64-byte aligned; free with mi_free */
+void *mi_alloc_aligned(size_t size); /* 64-byte aligned; free with mi_free */
 char *mi_strdup(const char *s);
-char *mi_strndup(const char *s, size_t n);     /* n bytes and a NUL */
-void *mi_try_alloc(size_t size);               /* NULL when memory is short */
-void mi_free(void *p);                         /* accepts NULL */
+char *mi_strndup(const char *s, size_t n); /* n bytes and a NUL */
+void *mi_try_alloc(size_t size);           /* NULL when memory is short */
+void mi_free(void *p);                     /* accepts NULL */
 
 /* Grows an array to hold n elements of `size`: *cap is in elements, doubles. */
 void *mi_grow(void *p, size_t *cap, size_t n, size_t size);
@@ -28,9 +28,9 @@ struct mi_arena {
     struct mi_arena_block *first; /* private */
 };
 
-void *mi_arena_alloc(struct mi_arena *a, size_t size); /* 16-byte aligned; never NULL */
+void *mi_arena_alloc(struct mi_arena *a, size_t size);           /* 16-byte aligned; never NULL */
 char *mi_arena_dup(struct mi_arena *a, const char *s, size_t n); /* adds a NUL */
-void mi_arena_reset(struct mi_arena *a); /* empties, keeps one block */
+void mi_arena_reset(struct mi_arena *a);                         /* empties, keeps one block */
 void mi_arena_free(struct mi_arena *a);
 
 /* Called with the size that could not be had; must not return. The default aborts;

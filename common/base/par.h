@@ -12,9 +12,9 @@
 /* Threads that mi_par_for may use: what mi_par_set said, else the processors in this
  * process' affinity mask and cgroup quota. */
 int mi_par_threads(void);
-void mi_par_set(int n_threads); /* 0 = automatic */
+void mi_par_set(int n_threads);           /* 0 = automatic */
 void mi_par_set_automatic(int n_threads); /* what automatic means; from MI_THREADS */
-enum { MI_PAR_MAX = 256 };      /* thread numbers are below this */
+enum { MI_PAR_MAX = 256 };                /* thread numbers are below this */
 
 /* Calls task(ctx, i, thread) for i = 0 .. n-1, handed out dynamically; `thread` is in
  * 0 .. mi_par_threads()-1, for per-thread scratch. Runs in the caller when n is 1 or

@@ -15,9 +15,9 @@ struct mi_rng {
 
 struct mi_rng mi_rng_make(uint64_t seed, const char *purpose, const char *key);
 struct mi_rng mi_rng_make_n(uint64_t seed, const char *purpose, uint64_t key);
-uint64_t mi_rng_next(struct mi_rng *r);               /* uniform on 64 bits */
-double mi_rng_uniform(struct mi_rng *r);              /* [0, 1), 53 bits */
-uint64_t mi_rng_below(struct mi_rng *r, uint64_t n);  /* uniform on 0 .. n-1, unbiased; n > 0 */
+uint64_t mi_rng_next(struct mi_rng *r);              /* uniform on 64 bits */
+double mi_rng_uniform(struct mi_rng *r);             /* [0, 1), 53 bits */
+uint64_t mi_rng_below(struct mi_rng *r, uint64_t n); /* uniform on 0 .. n-1, unbiased; n > 0 */
 void mi_rng_shuffle(struct mi_rng *r, int64_t n, int64_t *x); /* Fisher-Yates, in place */
 
 #endif

@@ -11,10 +11,10 @@
 #include <stdio.h>
 
 struct mi_tool {
-    const char *name;     /* "mi-direction" */
-    const char *synopsis; /* one line, without "usage:" */
-    const char *about;    /* printed by --help before the options */
-    const char *examples; /* printed by --help after them */
+    const char *name;         /* "mi-direction" */
+    const char *synopsis;     /* one line, without "usage:" */
+    const char *about;        /* printed by --help before the options */
+    const char *examples;     /* printed by --help after them */
     const char *const *verbs; /* NULL, or "verb", "its synopsis and meaning", ..., NULL */
 };
 
