@@ -104,7 +104,7 @@ void mi_places_free(struct mi_places *list)
 
 /* ---- parsing ------------------------------------------------------------------ */
 
-enum { ITEM_MAX = 128, NUMBER_MAX = 1000000 };
+enum { ITEM_MAX = 128, NUMBER_MAX = 9999, PLACES_MAX = 16384 };
 
 /* A range of layers or heads, ends included. */
 struct range {
@@ -286,6 +286,9 @@ static int expand_item(struct mi_places *list, struct item *it, const struct mi_
     } else {
         it->heads = (struct range){-1, -1, false};
     }
+    if ((int64_t)(it->layers.to - it->layers.from + 1) * (it->heads.to - it->heads.from + 1) >
+        PLACES_MAX - (int64_t)list->n)
+        return mi_fail(err, MI_EXIT_USAGE, "'%s': more than %d places", it->text, PLACES_MAX);
     for (int l = it->layers.from; l <= it->layers.to; l++)
         for (int h = it->heads.from; h <= it->heads.to; h++)
             mi_places_add(list, (struct mi_place){site, l, h});
