@@ -1,0 +1,54 @@
+/* job/source.h: items to run, from prompts or from a run stream, sharded by units.
+ *
+ * An item is an encoded prompt, or a prompt with its generated tokens from a run stream.
+ * A unit is what a shard and the canonical tree of statistics may not split: a pair
+ * (adjacent members with the same `pair`), or a lone prompt. */
+#ifndef MI_JOB_SOURCE_H
+#define MI_JOB_SOURCE_H
+
+#include "job/session.h"
+#include "stream/record.h"
+
+struct mi_shard {
+    int64_t index, of; /* 0-based; of = 1: everything */
+};
+/* "3/8" with 0 <= 3 < 8. MI_EXIT_USAGE. */
+int mi_shard_parse(struct mi_shard *s, const char *text, struct mi_error *err) MI_MUST_USE;
+
+/* One item. Its memory is its own arena's; mi_item_free releases it. */
+struct mi_item {
+    struct mi_arena arena;
+    struct mi_prompt_record prompt;      /* tokens, pieces, offsets, spans, roles, fields, id */
+    const int32_t *target; int64_t n_target;  /* NULL: none */
+    const int32_t *foil;   int64_t n_foil;
+    int64_t unit;                        /* global number of its unit, from 0 */
+    int64_t number;                      /* global number of the item, from 0 */
+};
+void mi_item_free(struct mi_item *item);
+/* What positions are resolved against. */
+struct mi_pos_tokens mi_item_tokens(const struct mi_item *item);
+
+struct mi_source {
+    struct mi_source_state *state; /* private */
+};
+
+/* Operand path ("-": standard input), or `text` of -p (path NULL). Prompt files and run streams
+ * are told apart by their first bytes. Sharding needs the number of units, so with of > 1 a
+ * regular file is read twice and a pipe is held in memory. */
+int mi_source_open(struct mi_source *src, const char *path, const char *text, struct mi_shard shard,
+                   struct mi_error *err) MI_MUST_USE;
+/* The header of the run stream, or NULL for prompts. For streams of another tokenizer or model
+ * the caller compares headers. */
+const struct mi_value *mi_source_header(const struct mi_source *src);
+/* 1 and an item of this shard, 0 at the end, < 0. Encoding uses the session's tokenizer and
+ * template; items of run streams bring their tokens. A prompt longer than the context is
+ * MI_EXIT_DATA with its line. */
+int mi_source_next(struct mi_source *src, struct mi_session *s, struct mi_item *out,
+                   struct mi_error *err) MI_MUST_USE;
+/* Units in all (known when of > 1, or at the end), and the shard's first and last + 1. */
+void mi_source_units(const struct mi_source *src, int64_t *units, int64_t *first, int64_t *last);
+/* After the end: {digest} maps of what was read, for the end record (upstream ones included). */
+struct mi_value mi_source_inputs(struct mi_source *src, struct mi_arena *a);
+void mi_source_close(struct mi_source *src);
+
+#endif

@@ -1,0 +1,53 @@
+/* math/lanes.h: sixteen floats side by side, the unit of the canonical order.
+ *
+ * The kernels (*_kernel.h) are written once, in terms of what is listed here, and
+ * compiled once for each instruction set: kernels_portable.c, kernels_avx2.c and
+ * kernels_avx512.c. Every operation below is one IEEE operation a lane, rounded once,
+ * so all three give the same bits.
+ *
+ *   lanes                      16 floats
+ *   lanes_zero, _set1, _load, _load_part (n < 16, zeros after them), _store, _store_part
+ *   lanes_add, _sub, _mul, _div, _fma (a b + c), _max (a > b ? a : b, so that a NaN in b stays)
+ *   lanes_sum                  the canonical fold: j += j + 8, then + 4, + 2, + 1
+ *   lanes_top                  the largest lane
+ *   lanes_times_pow2(p, t)     p 2^n where t = LANES_MAGIC + n; rounds once
+ *
+ *   vec                        VEC floats: what one register holds. LANES_PARTS of them
+ *                              make 16 lanes; the tile kernel works through one part after
+ *                              the other, so that its accumulators fit the registers.
+ *   vec_zero, _load, _store, _add, _fma
+ *   VEC_KEEP(v)                keeps v in a register: without it gcc 12 folds a shared load
+ *                              back into each multiply-add that uses it
+ *   TILE_M, TILE_N             rows of x and of W in one tile of accumulators
+ *   SUM_ROWS, vec_sums         sums of the lanes of SUM_ROWS x 4 vectors at once
+ *   MIX_LANES                  columns / 16 of the tile that mixes values (rows_kernel.h)
+ *   FEW_PASS, FEW_ROWS         rows of x in one pass, rows of W at once, of the few-rows kernel
+ *   KERNEL(name)               name with the instruction set's suffix
+ */
+#ifndef MI_MATH_LANES_H
+#define MI_MATH_LANES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+/* Loops over the registers of a tile must be unrolled whole. */
+#define UNROLL _Pragma("GCC unroll 16")
+
+/* Adding it leaves the nearest integer in the low bits. */
+#define LANES_MAGIC 12582912.0f
+enum { LANES_MAGIC_BITS = 0x4b400000 };
+
+/* Four sums of a row, as they go to memory. */
+typedef float four __attribute__((vector_size(16)));
+
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#include "math/lanes_avx512.h"
+#elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#include "math/lanes_avx2.h"
+#else
+#include "math/lanes_portable.h"
+#endif
+
+#endif

@@ -1,0 +1,157 @@
+/* math/unpack_avx512.h: see math/unpack.h.
+ *
+ * A block of 16 or 32 levels becomes a table of its exact values in one or two registers;
+ * vpermps looks sixteen weights up at once. */
+#ifndef MI_MATH_UNPACK_AVX512_H
+#define MI_MATH_UNPACK_AVX512_H
+
+#include "math/unpack.h"
+
+/* The scales of a Q4_K block's eight groups, then their minima; of Q6_K: its 16 scales. */
+struct unpack_state {
+    float scale[16];
+};
+
+ALWAYS_INLINE __m512 broadcast_f16(const unsigned char *p)
+{
+    short h;
+
+    memcpy(&h, p, sizeof h);
+    return _mm512_cvtph_ps(_mm256_set1_epi16(h));
+}
+
+ALWAYS_INLINE __m512 count_from(float first)
+{
+    return _mm512_add_ps(_mm512_set1_ps(first), _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+                                                               12, 13, 14, 15));
+}
+
+ALWAYS_INLINE __m512i load_16_bytes(const unsigned char *p)
+{
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)p));
+}
+
+/* Looks up the low and the high nibbles of sixteen bytes (vpermps reads four bits). */
+ALWAYS_INLINE void look_up_nibbles(const unsigned char *p, __m512 table, __m512 out[2])
+{
+    __m512i x = load_16_bytes(p);
+
+    out[0] = _mm512_permutexvar_ps(x, table);
+    out[1] = _mm512_permutexvar_ps(_mm512_srli_epi32(x, 4), table);
+}
+
+/* The same with bits 0 .. 31 of `high` as the fifth: 1 takes the second table. */
+ALWAYS_INLINE void look_up_fives(const unsigned char *p, const unsigned char *high, __m512 table,
+                                 __m512 table16, __m512 out[2])
+{
+    __m512i x = load_16_bytes(p);
+    uint32_t u;
+
+    memcpy(&u, high, sizeof u);
+    out[0] = _mm512_permutexvar_ps(x, table);
+    out[0] = _mm512_mask_permutexvar_ps(out[0], (__mmask16)u, x, table16);
+    x = _mm512_srli_epi32(x, 4);
+    out[1] = _mm512_permutexvar_ps(x, table);
+    out[1] = _mm512_mask_permutexvar_ps(out[1], (__mmask16)(u >> 16), x, table16);
+}
+
+/* Q4_K's 6-bit numbers: eight scales in the low half, eight minima in the high. */
+ALWAYS_INLINE __m128i scales_q4_k(const unsigned char *p)
+{
+    uint32_t u[3];
+
+    memcpy(u, p, sizeof u);
+    return _mm_setr_epi32((int)(u[0] & 0x3f3f3f3f),
+                          (int)((u[2] & 0x0f0f0f0f) | (u[0] >> 6 & 0x03030303) << 4),
+                          (int)(u[1] & 0x3f3f3f3f),
+                          (int)((u[2] >> 4 & 0x0f0f0f0f) | (u[1] >> 6 & 0x03030303) << 4));
+}
+
+ALWAYS_INLINE void unpack_q4_k(const unsigned char *p, int group, struct unpack_state *s,
+                               __m512 out[2])
+{
+    const __m128i shift = _mm_cvtsi32_si128(group % 2 * 4);
+    const unsigned char *bytes = p + 16 + group / 2 * 32;
+    __m512 table;
+
+    if (group == 0) {
+        __m512 d = _mm512_mask_mov_ps(broadcast_f16(p), 0xff00, broadcast_f16(p + 2));
+        __m512 q = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(scales_q4_k(p + 4)));
+        _mm512_storeu_ps(s->scale, _mm512_mul_ps(d, q));
+    }
+    table = _mm512_fmsub_ps(_mm512_set1_ps(s->scale[group]), count_from(0),
+                            _mm512_set1_ps(s->scale[8 + group]));
+    UNROLL
+    for (int i = 0; i < 2; i++)
+        out[i] = _mm512_permutexvar_ps(_mm512_srl_epi32(load_16_bytes(bytes + 16 * i), shift), table);
+}
+
+ALWAYS_INLINE void unpack_q6_k(const unsigned char *p, int group, struct unpack_state *s,
+                               __m512 out[2])
+{
+    const int half = group / 4, g = group % 4;
+    const unsigned char *low = p + 64 * half + 32 * (g % 2), *high = p + 128 + 32 * half;
+    const __m128i low_shift = _mm_cvtsi32_si128(g / 2 * 4), high_shift = _mm_cvtsi32_si128(2 * g);
+
+    if (group == 0) {
+        __m512i q = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p + 192)));
+        _mm512_storeu_ps(s->scale, _mm512_mul_ps(broadcast_f16(p + 208), _mm512_cvtepi32_ps(q)));
+    }
+    UNROLL
+    for (int i = 0; i < 2; i++) {
+        __m512i l = _mm512_and_si512(_mm512_srl_epi32(load_16_bytes(low + 16 * i), low_shift),
+                                     _mm512_set1_epi32(15));
+        __m512i h = _mm512_and_si512(_mm512_srl_epi32(load_16_bytes(high + 16 * i), high_shift),
+                                     _mm512_set1_epi32(3));
+        __m512i q = _mm512_sub_epi32(_mm512_or_si512(l, _mm512_slli_epi32(h, 4)),
+                                     _mm512_set1_epi32(32));
+        out[i] = _mm512_mul_ps(_mm512_set1_ps(s->scale[2 * group + i]), _mm512_cvtepi32_ps(q));
+    }
+}
+
+ALWAYS_INLINE void unpack(const int type, const unsigned char *p, int group,
+                          struct unpack_state *s, lanes out[2])
+{
+    switch (type) {
+    case MI_Q_F32:
+        for (int i = 0; i < 2; i++)
+            out[i] = _mm512_loadu_ps(p + 64 * i);
+        break;
+    case MI_Q_F16:
+        for (int i = 0; i < 2; i++)
+            out[i] = _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(p + 32 * i)));
+        break;
+    case MI_Q_BF16:
+        for (int i = 0; i < 2; i++) {
+            __m256i h = _mm256_loadu_si256((const void *)(p + 32 * i));
+            out[i] = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
+        }
+        break;
+    case MI_Q_Q4_0:
+        look_up_nibbles(p + 2, _mm512_mul_ps(broadcast_f16(p), count_from(-8)), out);
+        break;
+    case MI_Q_Q4_1:
+        look_up_nibbles(p + 4,
+                        _mm512_fmadd_ps(broadcast_f16(p), count_from(0), broadcast_f16(p + 2)), out);
+        break;
+    case MI_Q_Q5_0:
+        look_up_fives(p + 6, p + 2, _mm512_mul_ps(broadcast_f16(p), count_from(-16)),
+                      _mm512_mul_ps(broadcast_f16(p), count_from(0)), out);
+        break;
+    case MI_Q_Q5_1:
+        look_up_fives(p + 8, p + 4,
+                      _mm512_fmadd_ps(broadcast_f16(p), count_from(0), broadcast_f16(p + 2)),
+                      _mm512_fmadd_ps(broadcast_f16(p), count_from(16), broadcast_f16(p + 2)), out);
+        break;
+    case MI_Q_Q8_0:
+        for (int i = 0; i < 2; i++) {
+            __m512i q = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p + 2 + 16 * i)));
+            out[i] = _mm512_mul_ps(broadcast_f16(p), _mm512_cvtepi32_ps(q));
+        }
+        break;
+    case MI_Q_Q4_K: unpack_q4_k(p, group, s, out); break;
+    default: unpack_q6_k(p, group, s, out);
+    }
+}
+
+#endif

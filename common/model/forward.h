@@ -1,0 +1,91 @@
+/* model/forward.h: the forward pass over packed rows, with every site open to a callback.
+ *
+ * A batch is a list of sequences; their new tokens are packed as rows, without padding, in
+ * the order given. Linear layers see all rows at once; attention runs per sequence. The bits
+ * of a row depend on its own sequence only: not on the batch, on how the sequence was cut
+ * into passes over a cache, on threads or instruction set.
+ *
+ * The seam to everything else is one callback, called at each site that the caller wants, in
+ * the order of enum mi_site, with the values in place: it may read them and it may write
+ * them, and what follows is computed from what it left. Sites that nobody wants cost nothing.
+ * Work stops after the last layer that anyone needs. */
+#ifndef MI_MODEL_FORWARD_H
+#define MI_MODEL_FORWARD_H
+
+#include "base/error.h"
+#include "data/site.h"
+#include "model/model.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Keys (rotated) and values of one sequence, all layers: grows as tokens are added. */
+struct mi_cache {
+    float **layer_keys, **layer_values; /* [L] each [capacity, KV * K] */
+    int64_t n;                          /* positions filled */
+    int64_t capacity;
+    int n_layers;
+};
+void mi_cache_init(struct mi_cache *c, const struct mi_model *m, int64_t capacity);
+void mi_cache_truncate(struct mi_cache *c, int64_t n);    /* forget positions >= n */
+void mi_cache_copy(struct mi_cache *to, const struct mi_cache *from, int64_t n); /* first n positions */
+size_t mi_cache_bytes(const struct mi_model *m, int64_t capacity);
+void mi_cache_free(struct mi_cache *c);
+
+/* One sequence of a pass. */
+struct mi_sequence {
+    const int32_t *tokens;   /* [n] new tokens */
+    int n;
+    struct mi_cache *cache;  /* NULL: positions start at 0 and nothing is kept */
+    const int *logit_rows;   /* [n_logit_rows] indices into the new tokens whose logits are wanted */
+    int n_logit_rows;
+};
+
+/* Which row is what. */
+struct mi_row {
+    int sequence;   /* index into the batch */
+    int index;      /* in the sequence's new tokens */
+    int32_t position; /* in the sequence */
+};
+
+/* The values at one site, for the callback. x is in place. */
+struct mi_view {
+    enum mi_site site;
+    int layer;              /* -1 for global sites */
+    int n_rows;             /* rows of this view */
+    const struct mi_row *row; /* [n_rows] */
+    float *x;               /* row r at x + r * ld: heads x width numbers, head h at + h * ld_head */
+    int64_t ld;
+    int n_heads;            /* 1 where the site has none */
+    int64_t ld_head;
+    int64_t width;          /* K, D, M, V or 1; for keys sites: keys of this sequence */
+    bool is_written;        /* out: the callback changed something (needed only where a change
+                               costs extra: result, scores, pattern) */
+};
+
+struct mi_hooks {
+    void *self;
+    /* Is the site at this layer wanted (layer -1 for global sites)? Asked once a pass and layer. */
+    bool (*wants)(void *self, enum mi_site site, int layer);
+    /* Reads or writes. < 0 stops the pass (err filled by the callback). Sites with keys
+     * (attn_scores, pattern) come once a sequence; logits in blocks of rows; result in blocks
+     * of rows; all others once with all rows. Called from the caller's thread only. */
+    int (*at)(void *self, struct mi_view *view, struct mi_error *err);
+};
+
+/* Working memory of passes, grown on demand, reused. `{0}` is valid. */
+struct mi_forward {
+    struct mi_forward_state *state; /* private */
+};
+
+/* Runs the batch through blocks 0 .. n_layers-1 (0 or less: all) and, for sequences with
+ * logit_rows, the final norm and the unembedding (needs all layers). Cached sequences continue
+ * at cache->n, which grows by n. hooks may be NULL. A token id outside the vocabulary or a
+ * position beyond the rope table is MI_EXIT_DATA. */
+int mi_forward(struct mi_forward *f, const struct mi_model *m, const struct mi_sequence *batch,
+               int n_sequences, int n_layers, const struct mi_hooks *hooks, struct mi_error *err) MI_MUST_USE;
+/* Bytes of working memory that a pass of n_rows rows (longest sequence n_ctx) needs. */
+size_t mi_forward_bytes(const struct mi_model *m, int n_rows, int64_t n_ctx);
+void mi_forward_free(struct mi_forward *f);
+
+#endif

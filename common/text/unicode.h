@@ -1,0 +1,19 @@
+/* text/unicode.h: classes and normal forms (the only file that knows utf8proc). */
+#ifndef MI_TEXT_UNICODE_H
+#define MI_TEXT_UNICODE_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+bool mi_is_letter(uint32_t cp);  /* \p{L} */
+bool mi_is_number(uint32_t cp);  /* \p{N} */
+bool mi_is_space(uint32_t cp);   /* \p{White_Space} */
+/* NFC of valid UTF-8 s [len], appended to b. */
+void mi_nfc(struct mi_buf *b, const char *s, size_t len);
+/* Columns that a terminal needs for cp: 0, 1 or 2. */
+int mi_char_width(uint32_t cp);
+
+#endif
