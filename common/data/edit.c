@@ -1,7 +1,7 @@
 #include "data/edit.h"
 
+#include "base/near.h"
 #include "data/json.h"
-#include "data/near.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -135,7 +135,7 @@ static int read_number(const char *s, double *out, const char *what, struct mi_e
 static int read_op(struct mi_edit *e, struct scan *s, struct mi_error *err)
 {
     const char *names[MI_EDIT_OPS];
-    struct mi_buf b = {0};
+    char near[128];
 
     for (int i = 0; i < MI_EDIT_OPS; i++) {
         names[i] = ops[i].name;
@@ -144,11 +144,14 @@ static int read_op(struct mi_edit *e, struct scan *s, struct mi_error *err)
             return 0;
         }
     }
-    mi_near(&b, s->word.data, names, MI_EDIT_OPS);
-    mi_fail(err, MI_EXIT_USAGE, "no operation '%.60s'; there are %s", s->word.data,
-            mi_buf_text(&b));
-    mi_buf_free(&b);
-    return -MI_EXIT_USAGE;
+    mi_near_names(s->word.data, names, MI_EDIT_OPS, near, sizeof near);
+    if (*near)
+        return mi_fail(err, MI_EXIT_USAGE, "no operation '%.60s'; did you mean %s?", s->word.data,
+                       near);
+    return mi_fail(err, MI_EXIT_USAGE,
+                   "no operation '%.60s'; there are add, project-out, set, zero, scale, clamp, "
+                   "mean-ablate, noise and patch",
+                   s->word.data);
 }
 
 static int read_file_word(char **out, struct scan *s, const char *after, struct mi_error *err)
@@ -192,6 +195,8 @@ static int read_condition(struct mi_edit *e, struct scan *s, const struct mi_dim
     skip_blanks(s);
     open = s->rest;
     close = strncmp(open, "proj(", 5) == 0 ? strchr(open, ')') : NULL;
+    while (close && !strchr("<>", close[1 + strspn(close + 1, " \t")])) /* a name may hold ')' */
+        close = strchr(close + 1, ')');
     if (!close || close == open + 5)
         return mi_fail(err, MI_EXIT_USAGE, "%s", form);
     e->when.source = mi_strndup(open + 5, (size_t)(close - open - 5));

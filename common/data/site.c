@@ -1,6 +1,6 @@
 #include "data/site.h"
 
-#include "data/near.h"
+#include "base/near.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,16 +151,17 @@ static int fit_range(struct range *r, int count, const char *what, const char *i
 
 static int fail_name(const char *item, const char *name, struct mi_error *err)
 {
-    const char *names[2 * MI_SITES];
-    struct mi_buf b = {0};
+    const char *names[MI_SITES];
     bool is_hook = strstr(name, "hook") != NULL;
+    char near[128];
 
     for (int i = 0; i < MI_SITES; i++)
         names[i] = is_hook ? sites[i].hook : sites[i].name;
-    mi_near(&b, name, names, MI_SITES);
-    mi_fail(err, MI_EXIT_USAGE, "'%s': no site '%s'; there are %s", item, name, mi_buf_text(&b));
-    mi_buf_free(&b);
-    return -MI_EXIT_USAGE;
+    mi_near_names(name, names, MI_SITES, near, sizeof near);
+    if (!*near)
+        return mi_fail(err, MI_EXIT_USAGE, "'%s': no site '%s' (as resid_post, z, mlp_out)", item,
+                       name);
+    return mi_fail(err, MI_EXIT_USAGE, "'%s': no site '%s'; did you mean %s?", item, name, near);
 }
 
 /* TransformerLens 3 calls the borders of a component hook_in and hook_out. */
