@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_MAPS = 1024, READ_CHUNK = 256 * 1024 };
+enum { MAX_MAPS = 1024, READ_CHUNK = 256 * 1024, PEEK_MAX = 4096 };
 
 /* Maps that are open, for the SIGBUS handler. Changed by the main thread only. */
 static struct {
@@ -87,6 +87,15 @@ int64_t mi_in_read(struct mi_in *in, void *bytes, size_t n, struct mi_error *err
 {
     int fd = in->fd - 1;
 
+    if (in->n_ahead) {
+        n = n < in->n_ahead ? n : in->n_ahead;
+        memcpy(bytes, in->ahead, n);
+        in->ahead += n;
+        in->n_ahead -= n;
+        return (int64_t)n;
+    }
+    if (!in->fd)
+        return 0;
     if (n > 1u << 30)
         n = 1u << 30; /* the system's own limit is a little above */
     for (;;) {
@@ -99,6 +108,39 @@ int64_t mi_in_read(struct mi_in *in, void *bytes, size_t n, struct mi_error *err
         else if (errno != EINTR)
             return mi_fail(err, MI_EXIT_SYS, "cannot read '%s':", mi_quote(in->name));
     }
+}
+
+int64_t mi_in_peek(struct mi_in *in, void *bytes, size_t n, struct mi_error *err)
+{
+    unsigned char *head;
+    size_t have = 0;
+
+    if (n > PEEK_MAX)
+        n = PEEK_MAX;
+    if (in->fd && in->n_ahead < n) {
+        int64_t got = 1;
+
+        head = mi_alloc(PEEK_MAX);
+        while (have < n && got > 0) {
+            got = mi_in_read(in, head + have, n - have, err);
+            have += got > 0 ? (size_t)got : 0;
+        }
+        mi_free(in->owned);
+        in->owned = head;
+        in->ahead = head;
+        in->n_ahead = have;
+        if (got < 0)
+            return got;
+    }
+    n = n < in->n_ahead ? n : in->n_ahead;
+    if (n)
+        memcpy(bytes, in->ahead, n);
+    return (int64_t)n;
+}
+
+void mi_in_of_bytes(struct mi_in *in, const char *name, const void *bytes, size_t n)
+{
+    *in = (struct mi_in){.name = mi_strdup(name), .ahead = bytes, .n_ahead = n};
 }
 
 int mi_in_unchanged(struct mi_in *in, struct mi_error *err)
@@ -120,6 +162,7 @@ void mi_in_close(struct mi_in *in)
     if (in->fd > STDIN_FILENO + 1)
         close(in->fd - 1);
     mi_free(in->name);
+    mi_free(in->owned);
     *in = (struct mi_in){0};
 }
 

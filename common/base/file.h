@@ -40,17 +40,25 @@ void mi_out_abandon_all(void);
 
 /* An input read from front to back. `{0}` is valid and closed. */
 struct mi_in {
-    char *name;       /* for messages: the path, or "standard input" */
-    int fd;           /* private: descriptor + 1 */
-    bool is_file;     /* a regular file: size and seeking make sense */
-    uint64_t size;    /* of a regular file when it was opened */
-    int64_t mtime_ns; /* private */
+    char *name;                 /* for messages: the path, or "standard input" */
+    int fd;                     /* private: descriptor + 1 */
+    bool is_file;               /* a regular file: size and seeking make sense */
+    uint64_t size;              /* of a regular file when it was opened */
+    int64_t mtime_ns;           /* private */
+    const unsigned char *ahead; /* private: [n_ahead] bytes that the next reads give first */
+    size_t n_ahead;
+    void *owned; /* private: memory behind `ahead`, or NULL */
 };
 
 /* NULL or "-" is standard input. A directory is refused. */
 int mi_in_open(struct mi_in *in, const char *path, struct mi_error *err) MI_MUST_USE;
 /* Reads up to n bytes, blocking until at least one is there: count, 0 at the end, < 0. */
 int64_t mi_in_read(struct mi_in *in, void *bytes, size_t n, struct mi_error *err) MI_MUST_USE;
+/* Up to n (at most 4096) of the bytes that the next reads will give, without taking them:
+ * fewer only at the end. So a pipe can be recognised before its reader is chosen. */
+int64_t mi_in_peek(struct mi_in *in, void *bytes, size_t n, struct mi_error *err) MI_MUST_USE;
+/* An input that reads the bytes [n] from memory (borrowed); `name` for messages. */
+void mi_in_of_bytes(struct mi_in *in, const char *name, const void *bytes, size_t n);
 /* Of a regular file: fails with MI_EXIT_DATA "changed while being read" when size or
  * time of change are no longer those of the opening. 0 for pipes. */
 int mi_in_unchanged(struct mi_in *in, struct mi_error *err) MI_MUST_USE;

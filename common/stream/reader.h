@@ -7,6 +7,7 @@
 #define MI_STREAM_READER_H
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "data/value.h"
 
@@ -29,6 +30,9 @@ int mi_reader_open(struct mi_reader *r, const char *path, struct mi_error *err) 
 /* The same from memory [len], for tests and fuzzing; `name` for messages. */
 int mi_reader_open_bytes(struct mi_reader *r, const void *bytes, size_t len, const char *name,
                          struct mi_error *err) MI_MUST_USE;
+/* The same from an input that is open already (job/source.h looked at its first bytes); *in is
+ * taken over, also on failure. */
+int mi_reader_open_in(struct mi_reader *r, struct mi_in *in, struct mi_error *err) MI_MUST_USE;
 void mi_reader_limit(struct mi_reader *r, uint64_t max_record_bytes);
 const struct mi_value *mi_reader_header(const struct mi_reader *r); /* borrowed until close */
 /* Borrowed until the next call. */

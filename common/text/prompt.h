@@ -41,6 +41,9 @@ struct mi_prompts {
 
 /* path "-" or NULL: standard input. Reads line by line (at most 16 MiB each). */
 int mi_prompts_open(struct mi_prompts *p, const char *path, struct mi_error *err) MI_MUST_USE;
+/* The same from an input that is open already (job/source.h looked at its first bytes); *in is
+ * taken over, also on failure. */
+int mi_prompts_open_in(struct mi_prompts *p, struct mi_in *in, struct mi_error *err) MI_MUST_USE;
 /* A single prompt from the command line (-p). */
 int mi_prompts_open_text(struct mi_prompts *p, const char *text, struct mi_error *err) MI_MUST_USE;
 /* 1 and a prompt, 0 at the end, < 0: MI_EXIT_DATA naming file and line (invalid UTF-8 with the
