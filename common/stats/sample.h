@@ -1,0 +1,44 @@
+/* stats/sample.h: labelled rows in groups: what a direction or a probe is fitted on.
+ *
+ * A sample says which rows of a matrix x [rows, D] are meant, on which side each stands,
+ * and what may not be torn apart. The matrix is somebody else's. */
+#ifndef MI_STATS_SAMPLE_H
+#define MI_STATS_SAMPLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mi_sample {
+    int64_t n;
+    int64_t *row;     /* [n] row of the matrix */
+    int8_t *side;     /* [n] +1 or -1 */
+    int32_t *group;   /* [n] 0 .. n_groups - 1: goes to one part of a split as a whole */
+    int32_t n_groups; /* of the whole stream; a group may have no row here */
+    uint64_t *unit;   /* [n] digest of the pair, or of the prompt: relabelled as a whole */
+    uint64_t *key;    /* [n] digest of unit and offset: what draws for the row are keyed by */
+    bool is_paired;   /* rows 2 i (positive) and 2 i + 1 (negative) are mates */
+};
+
+void mi_sample_init(struct mi_sample *s, int64_t n); /* arrays allocated, not filled */
+void mi_sample_free(struct mi_sample *s);
+int64_t mi_sample_count(const struct mi_sample *s, int side);
+
+/* `to` becomes the part of s whose rows have keep[group] != 0. */
+void mi_sample_part(struct mi_sample *to, const struct mi_sample *s, const unsigned char *keep);
+
+/* `to` becomes s under the null hypothesis that sides mean nothing: in a paired sample the
+ * members of every unit are swapped or not, all rows of the unit alike; in an unpaired one
+ * the sides of the units are permuted. Draw number `draw` of the seed; keyed by the units'
+ * digests, so their order does not matter. The rows of one unit of an unpaired sample have
+ * one side. */
+void mi_sample_shuffle(struct mi_sample *to, const struct mi_sample *s, uint64_t seed, int draw);
+
+/* Does the group named so go to the training part, of this share of all groups? Keyed by
+ * (seed, "split", name): another tool with the same seed and share decides alike, whatever
+ * else is in its stream. */
+bool mi_in_train(uint64_t seed, const char *group, double share);
+
+/* Fold of the group, 0 .. n_folds - 1, keyed alike. */
+int mi_fold_of(uint64_t seed, const char *group, int n_folds);
+
+#endif
