@@ -11,24 +11,24 @@
 #include <stdbool.h>
 
 struct mi_config {
-    const char *architecture;  /* GGUF's name: "llama" */
+    const char *architecture; /* GGUF's name: "llama" */
     struct mi_dims dims;
     float norm_eps;
-    int n_rot;                 /* rotated coordinates of a head */
+    int n_rot; /* rotated coordinates of a head */
     double rope_base;
-    double rope_freq_scale;    /* 1 / factor of linear scaling */
-    bool rope_interleaved;     /* the file's q, k rows are permuted for pairs (2i, 2i+1) */
-    float attention_scale;     /* 1 / sqrt(K) unless the file says otherwise */
-    int window;                /* sliding window, 0: none */
+    double rope_freq_scale; /* 1 / factor of linear scaling */
+    bool rope_interleaved;  /* the file's q, k rows are permuted for pairs (2i, 2i+1) */
+    float attention_scale;  /* 1 / sqrt(K) unless the file says otherwise */
+    int window;             /* sliding window, 0: none */
     bool has_qkv_bias;
-    bool is_tied;              /* unembedding = embedding */
+    bool is_tied; /* unembedding = embedding */
 };
 
 /* One row of the table of architectures. */
 struct mi_architecture {
     const char *name;
     bool rope_interleaved;
-    bool qkv_bias;
+    bool qkv_bias;     /* must be there; where it need not, a file may have it */
     const char *notes; /* families it serves, for listings */
 };
 const struct mi_architecture *mi_architectures(int *n);

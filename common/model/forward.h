@@ -25,42 +25,48 @@ struct mi_cache {
     int64_t n;                          /* positions filled */
     int64_t capacity;
     int n_layers;
+    int n_filled;  /* layers that hold all n positions */
+    int64_t width; /* KV * K */
 };
 void mi_cache_init(struct mi_cache *c, const struct mi_model *m, int64_t capacity);
-void mi_cache_truncate(struct mi_cache *c, int64_t n);    /* forget positions >= n */
-void mi_cache_copy(struct mi_cache *to, const struct mi_cache *from, int64_t n); /* first n positions */
+void mi_cache_reserve(struct mi_cache *c, int64_t capacity); /* room for as many positions */
+void mi_cache_truncate(struct mi_cache *c, int64_t n);       /* forget positions >= n */
+/* The first n positions, into an initialised cache of the same model. */
+void mi_cache_copy(struct mi_cache *to, const struct mi_cache *from, int64_t n);
 size_t mi_cache_bytes(const struct mi_model *m, int64_t capacity);
 void mi_cache_free(struct mi_cache *c);
 
 /* One sequence of a pass. */
 struct mi_sequence {
-    const int32_t *tokens;   /* [n] new tokens */
+    const int32_t *tokens; /* [n] new tokens */
     int n;
-    struct mi_cache *cache;  /* NULL: positions start at 0 and nothing is kept */
-    const int *logit_rows;   /* [n_logit_rows] indices into the new tokens whose logits are wanted */
+    struct mi_cache *cache; /* NULL: positions start at 0 and nothing is kept */
+    const int *logit_rows; /* [n_logit_rows] indices into the new tokens: whose logits are wanted */
     int n_logit_rows;
 };
 
 /* Which row is what. */
 struct mi_row {
-    int sequence;   /* index into the batch */
-    int index;      /* in the sequence's new tokens */
+    int sequence;     /* index into the batch */
+    int index;        /* in the sequence's new tokens */
     int32_t position; /* in the sequence */
 };
 
-/* The values at one site, for the callback. x is in place. */
+/* The values at one site, for the callback. Row r, head h, number i is
+ * x[r * ld + h * ld_head + i]; it may be written in place. The final norm's sites and logits
+ * have the rows of logit_rows only, sequence by sequence in the order given. */
 struct mi_view {
     enum mi_site site;
-    int layer;              /* -1 for global sites */
-    int n_rows;             /* rows of this view */
+    int layer;                /* -1 for global sites */
+    int n_rows;               /* rows of this view */
     const struct mi_row *row; /* [n_rows] */
-    float *x;               /* row r at x + r * ld: heads x width numbers, head h at + h * ld_head */
+    float *x;
     int64_t ld;
-    int n_heads;            /* 1 where the site has none */
+    int n_heads; /* 1 where the site has none */
     int64_t ld_head;
-    int64_t width;          /* K, D, M, V or 1; for keys sites: keys of this sequence */
-    bool is_written;        /* out: the callback changed something (needed only where a change
-                               costs extra: result, scores, pattern) */
+    int64_t width;   /* K, D, M, V or 1; for keys sites: keys of this sequence */
+    bool is_written; /* out: the callback changed something (needed only where a change
+                                 costs extra: result, scores, pattern) */
 };
 
 struct mi_hooks {
@@ -73,18 +79,22 @@ struct mi_hooks {
     int (*at)(void *self, struct mi_view *view, struct mi_error *err);
 };
 
-/* Working memory of passes, grown on demand, reused. `{0}` is valid. */
+/* Working memory of passes over one model, grown on demand, reused. `{0}` is valid. */
 struct mi_forward {
     struct mi_forward_state *state; /* private */
 };
 
 /* Runs the batch through blocks 0 .. n_layers-1 (0 or less: all) and, for sequences with
  * logit_rows, the final norm and the unembedding (needs all layers). Cached sequences continue
- * at cache->n, which grows by n. hooks may be NULL. A token id outside the vocabulary or a
- * position beyond the rope table is MI_EXIT_DATA. */
+ * at cache->n, which grows by n when the pass succeeds; a pass that ran fewer layers leaves a
+ * cache that can be continued through those only. Writing attn_scores or pattern where a key
+ * is masked has no effect. hooks may be NULL. A token id outside the vocabulary or a position
+ * beyond the model's context is MI_EXIT_DATA. */
 int mi_forward(struct mi_forward *f, const struct mi_model *m, const struct mi_sequence *batch,
-               int n_sequences, int n_layers, const struct mi_hooks *hooks, struct mi_error *err) MI_MUST_USE;
-/* Bytes of working memory that a pass of n_rows rows (longest sequence n_ctx) needs. */
+               int n_sequences, int n_layers, const struct mi_hooks *hooks,
+               struct mi_error *err) MI_MUST_USE;
+/* Bytes of working memory that a pass of n_rows rows (longest sequence n_ctx) needs; a hook on
+ * attn_scores or pattern adds 4 H n_rows n_ctx. */
 size_t mi_forward_bytes(const struct mi_model *m, int n_rows, int64_t n_ctx);
 void mi_forward_free(struct mi_forward *f);
 

@@ -8,31 +8,45 @@
 #include "model/config.h"
 
 /* Weights of one block; matrices borrow from the mapped file, vectors are floats of ours.
- * Of architectures with permuted q, k rows the matrices are read through `row order` of the
- * engine, so that coordinates inside a head are always in the order of Hugging Face. */
+ *
+ * Where config.rope_interleaved, rows of q and k (and their biases) lie in the file's order:
+ * row 2i + b of a head holds coordinate b * K/2 + i. The engine puts the products into the
+ * order of Hugging Face, so that every site has it; who reads q or k rows goes through
+ * mi_model_head_row. */
 struct mi_block {
-    struct mi_matrix q, k, v, o;       /* [H*K, D], [KV*K, D], [KV*K, D], [D, H*K] */
-    struct mi_matrix gate, up, down;   /* [M, D], [M, D], [D, M] */
+    struct mi_matrix q, k, v, o;              /* [H*K, D], [KV*K, D], [KV*K, D], [D, H*K] */
+    struct mi_matrix gate, up, down;          /* [M, D], [M, D], [D, M] */
     float *q_bias, *k_bias, *v_bias, *o_bias; /* NULL: none */
-    float *norm1, *norm2;              /* [D] */
+    float *norm1, *norm2;                     /* [D] */
 };
 
 struct mi_model {
     struct mi_gguf file;
     struct mi_config config;
-    struct mi_block *block;            /* [L] */
+    struct mi_block *block;                  /* [L] */
     struct mi_matrix embedding, unembedding; /* [V, D] */
-    float *norm_final;                 /* [D] */
-    struct mi_rope rope;               /* tables for positions below n_ctx */
-    struct mi_digest digest;           /* of the file's bytes; made by mi_model_digest */
+    float *norm_final;                       /* [D] */
+    float *rope_factor;      /* [n_rot / 2] divisors of the angles (Llama 3); NULL: none */
+    struct mi_digest digest; /* of the file's bytes; made by mi_model_digest */
     bool has_digest;
-    void *owned;                       /* private */
+    void *owned; /* private */
 };
 
 /* Maps, checks that every tensor is there with the shape and a type that the configuration
- * asks for (and no unknown one that would change the result), reads the small vectors.
- * n_ctx 0: the model's own. */
+ * asks for (and no unknown one, which might change the result), reads the small vectors.
+ * `open_bytes` borrows memory (tests, fuzzing). */
 int mi_model_open(struct mi_model *m, const char *path, struct mi_error *err) MI_MUST_USE;
+int mi_model_open_bytes(struct mi_model *m, const void *bytes, size_t len,
+                        struct mi_error *err) MI_MUST_USE;
+/* Makes or extends the tables of rotation so that they hold at least n_pos positions. */
+void mi_model_rope(const struct mi_model *m, struct mi_rope *rope, int64_t n_pos);
+/* The row of q or k that computes coordinate i of a head. */
+static inline int mi_model_head_row(const struct mi_model *m, int i)
+{
+    int half = m->config.dims.d_head / 2;
+
+    return !m->config.rope_interleaved ? i : i < half ? 2 * i : 2 * (i - half) + 1;
+}
 /* XXH3-128 of the whole file (read once; cached in the struct). */
 int mi_model_digest(struct mi_model *m, struct mi_digest *out, struct mi_error *err) MI_MUST_USE;
 /* The file is still what it was when it was opened; call before a result is committed. */

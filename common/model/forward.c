@@ -1,0 +1,356 @@
+/* model/forward.c: a pass from tokens to logits; see forward.h. */
+#include "model/forward.h"
+
+#include "base/mem.h"
+#include "base/par.h"
+#include "math/linear.h"
+#include "math/rows.h"
+#include "model/pass.h"
+
+#include <string.h>
+
+enum {
+    LOGIT_ROWS = 64,    /* rows of one block of logits */
+    MAX_ROWS = 1 << 24, /* rows of a pass */
+    EMBED_ROWS = 16,    /* rows of one piece of parallel work */
+};
+
+void *mi_room_for(struct mi_room *r, size_t n, size_t size)
+{
+    size_t bytes = n * size;
+
+    if (bytes > r->bytes) {
+        mi_free(r->at);
+        r->at = mi_alloc_aligned(bytes);
+        r->bytes = bytes;
+    }
+    return r->at;
+}
+
+bool mi_pass_wants(const struct mi_pass *p, enum mi_site site, int layer)
+{
+    int row = layer < 0 ? p->m->config.dims.n_layers : layer;
+
+    return p->wants[(size_t)row * MI_SITES + (size_t)site];
+}
+
+int mi_pass_visit(struct mi_pass *p, struct mi_view *view)
+{
+    int rc;
+
+    if (view->n_rows == 0 || !mi_pass_wants(p, view->site, view->layer))
+        return 0;
+    rc = p->hooks->at(p->hooks->self, view, p->err);
+    return rc < 0 ? rc : 0;
+}
+
+int mi_pass_show(struct mi_pass *p, enum mi_site site, int layer, float *x, int n_heads,
+                 int64_t width)
+{
+    struct mi_view view = {
+        .site = site,
+        .layer = layer,
+        .n_rows = p->live.n,
+        .row = p->live.row,
+        .x = x,
+        .ld = n_heads * width,
+        .n_heads = n_heads,
+        .ld_head = width,
+        .width = width,
+    };
+
+    return mi_pass_visit(p, &view);
+}
+
+int mi_pass_norm(struct mi_pass *p, enum mi_site scale_site, int layer, const float *weight,
+                 float *h)
+{
+    int64_t d = p->m->config.dims.d_model;
+    float *scale = mi_room_for(&p->s->scale, (size_t)p->live.n, sizeof(float));
+    int rc;
+
+    mi_rms_scale(scale, p->x, d, p->live.n, d, p->m->config.norm_eps);
+    rc = mi_pass_show(p, scale_site, layer, scale, 1, 1);
+    if (rc < 0)
+        return rc;
+    mi_rms_normalize(h, d, p->x, d, p->live.n, d, scale);
+    rc = mi_pass_show(p, scale_site + 1, layer, h, 1, d); /* the site `normalized` follows */
+    if (rc < 0)
+        return rc;
+    mi_rows_mul(h, d, h, d, p->live.n, d, weight);
+    return 0;
+}
+
+void mi_pass_pick(struct mi_pass *p)
+{
+    size_t d = (size_t)p->m->config.dims.d_model;
+    float *to = mi_room_for(&p->s->picked, (size_t)p->logit.n * d, sizeof(float));
+
+    for (int i = 0; i < p->logit.n; i++)
+        memcpy(to + (size_t)i * d, p->x + (size_t)p->logit_index[i] * d, d * sizeof(float));
+    p->x = to;
+    p->live = p->logit;
+}
+
+/* ---- before the blocks ---------------------------------------------------------------- */
+
+static int check_sequence(const struct mi_pass *p, int i, int n_layers)
+{
+    const struct mi_sequence *q = &p->batch[i];
+    const struct mi_dims *d = &p->m->config.dims;
+    int64_t past = q->cache ? q->cache->n : 0;
+
+    if (q->n < 0 || past + q->n > d->n_ctx)
+        return mi_fail(p->err, MI_EXIT_DATA, "%lld tokens are more than the model's context of %d",
+                       (long long)past + q->n, d->n_ctx);
+    if (past > 0 && q->cache->n_filled < n_layers)
+        return mi_fail(p->err, MI_EXIT_DATA, "a cache of %d layers cannot go on through %d",
+                       q->cache->n_filled, n_layers);
+    for (int t = 0; t < q->n; t++)
+        if (q->tokens[t] < 0 || q->tokens[t] >= d->d_vocab)
+            return mi_fail(p->err, MI_EXIT_DATA, "token id %d is not in the vocabulary of %d",
+                           (int)q->tokens[t], d->d_vocab);
+    for (int t = 0; t < q->n_logit_rows; t++)
+        if (q->logit_rows[t] < 0 || q->logit_rows[t] >= q->n)
+            return mi_fail(p->err, MI_EXIT_DATA, "logits of row %d of %d are asked for",
+                           q->logit_rows[t], q->n);
+    return 0;
+}
+
+static int check_batch(struct mi_pass *p, int n_layers)
+{
+    int64_t rows = 0, logits = 0;
+
+    for (int i = 0; i < p->n_sequences; i++) {
+        int rc = check_sequence(p, i, n_layers);
+
+        if (rc < 0)
+            return rc;
+        rows += p->batch[i].n;
+        logits += p->batch[i].n_logit_rows;
+        p->has_cache = p->has_cache || p->batch[i].cache;
+    }
+    if (rows > MAX_ROWS || logits > MAX_ROWS)
+        return mi_fail(p->err, MI_EXIT_DATA, "a batch of %lld tokens (limit %d)", (long long)rows,
+                       MAX_ROWS);
+    if (logits > 0 && n_layers < p->m->config.dims.n_layers)
+        return mi_fail(p->err, MI_EXIT_DATA, "logits need all %d layers",
+                       p->m->config.dims.n_layers);
+    p->all.n = (int)rows;
+    p->logit.n = (int)logits;
+    return 0;
+}
+
+/* Which row is what; token ids side by side. */
+static const int32_t *lay_out_rows(struct mi_pass *p)
+{
+    struct mi_forward_state *s = p->s;
+    size_t n = (size_t)p->all.n, n_logit = (size_t)p->logit.n;
+    int32_t *tokens = mi_room_for(&s->tokens, n, sizeof(*tokens));
+    int *index = mi_room_for(&s->logit_index, n_logit, sizeof(*index));
+    int first = 0, j = 0;
+
+    p->all.row = mi_room_for(&s->rows, n, sizeof(*p->all.row));
+    p->all.position = mi_room_for(&s->positions, n, sizeof(*p->all.position));
+    p->logit.row = mi_room_for(&s->logit_rows, n_logit, sizeof(*p->logit.row));
+    p->logit.position = mi_room_for(&s->logit_positions, n_logit, sizeof(*p->logit.position));
+    for (int i = 0; i < p->n_sequences; i++) {
+        const struct mi_sequence *q = &p->batch[i];
+        int32_t past = q->cache ? (int32_t)q->cache->n : 0;
+
+        for (int t = 0; t < q->n; t++) {
+            p->all.row[first + t] = (struct mi_row){i, t, past + t};
+            p->all.position[first + t] = past + t;
+            tokens[first + t] = q->tokens[t];
+        }
+        for (int t = 0; t < q->n_logit_rows; t++, j++) {
+            index[j] = first + q->logit_rows[t];
+            p->logit.row[j] = p->all.row[index[j]];
+            p->logit.position[j] = p->all.position[index[j]];
+        }
+        first += q->n;
+    }
+    p->logit_index = index;
+    p->live = p->all;
+    return tokens;
+}
+
+/* Asks the hooks what they want, and from that how far the pass must go. */
+static void plan(struct mi_pass *p, int n_layers)
+{
+    int n_all = p->m->config.dims.n_layers;
+    bool *wants = mi_room_for(&p->s->wants, (size_t)(n_all + 1) * MI_SITES, sizeof(bool));
+    bool needs_logits = false;
+
+    memset(wants, 0, (size_t)(n_all + 1) * MI_SITES * sizeof(bool));
+    p->wants = wants;
+    p->n_layers = p->has_cache ? n_layers : 0;
+    p->last_site = p->has_cache ? MI_SITE_ROT_K : 0;
+    for (int site = 0; site < MI_SITES && p->hooks; site++) {
+        bool is_global = mi_site_info((enum mi_site)site)->is_global;
+
+        for (int l = is_global ? n_all : 0; l < (is_global ? n_all + 1 : n_layers); l++) {
+            bool *w = &wants[l * MI_SITES + site];
+
+            *w = p->hooks->wants(p->hooks->self, (enum mi_site)site, is_global ? -1 : l);
+            if (*w && !is_global && l + 1 >= p->n_layers) {
+                bool is_same = l + 1 == p->n_layers;
+
+                p->last_site =
+                    is_same && (int)p->last_site > site ? p->last_site : (enum mi_site)site;
+                p->n_layers = l + 1;
+            }
+            if (*w && site > MI_SITE_RESID_POST)
+                needs_logits = true;
+        }
+    }
+    if (needs_logits && p->logit.n > 0) {
+        p->n_layers = n_all;
+        p->last_site = MI_SITES;
+    }
+}
+
+struct embedding {
+    const struct mi_model *m;
+    const int32_t *tokens; /* [n] */
+    int n;
+    float *x; /* [n, D] */
+};
+
+static void embed_rows(void *ctx, int64_t i, int thread)
+{
+    const struct embedding *e = ctx;
+    int64_t d = e->m->config.dims.d_model;
+
+    (void)thread;
+    for (int64_t r = i * EMBED_ROWS; r < (i + 1) * EMBED_ROWS && r < e->n; r++)
+        mi_matrix_row(e->x + r * d, &e->m->embedding, e->tokens[r]);
+}
+
+static int embed(struct mi_pass *p, const int32_t *tokens)
+{
+    int64_t d = p->m->config.dims.d_model;
+    float *x = mi_room_for(&p->s->x, (size_t)p->all.n * (size_t)d, sizeof(float));
+    struct embedding e = {p->m, tokens, p->all.n, x};
+
+    mi_par_for((p->all.n + EMBED_ROWS - 1) / EMBED_ROWS, embed_rows, &e);
+    p->x = x;
+    return mi_pass_show(p, MI_SITE_EMBED, -1, x, 1, d);
+}
+
+/* ---- after the blocks ----------------------------------------------------------------- */
+
+static int unembed(struct mi_pass *p)
+{
+    int64_t d = p->m->config.dims.d_model, v = p->m->config.dims.d_vocab;
+    int n_block = p->logit.n < LOGIT_ROWS ? p->logit.n : LOGIT_ROWS;
+    float *h, *logits;
+    int rc;
+
+    if (p->live.row != p->logit.row)
+        mi_pass_pick(p);
+    h = mi_room_for(&p->s->h, (size_t)p->live.n * (size_t)d, sizeof(float));
+    rc = mi_pass_norm(p, MI_SITE_LN_FINAL_SCALE, -1, p->m->norm_final, h);
+    if (rc < 0 || !mi_pass_wants(p, MI_SITE_LOGITS, -1))
+        return rc;
+    logits = mi_room_for(&p->s->logits, (size_t)n_block * (size_t)v, sizeof(float));
+    for (int r = 0; r < p->live.n && rc == 0; r += n_block) {
+        int n = p->live.n - r < n_block ? p->live.n - r : n_block;
+        struct mi_view view = {
+            .site = MI_SITE_LOGITS,
+            .layer = -1,
+            .n_rows = n,
+            .row = p->live.row + r,
+            .x = logits,
+            .ld = v,
+            .n_heads = 1,
+            .ld_head = v,
+            .width = v,
+        };
+
+        mi_linear(logits, v, h + r * d, d, n, &p->m->unembedding, NULL);
+        rc = mi_pass_visit(p, &view);
+    }
+    return rc;
+}
+
+static void advance_caches(const struct mi_pass *p)
+{
+    for (int i = 0; i < p->n_sequences; i++) {
+        struct mi_cache *c = p->batch[i].cache;
+
+        if (!c)
+            continue;
+        if (c->n == 0 || c->n_filled > p->n_layers)
+            c->n_filled = p->n_layers;
+        c->n += p->batch[i].n;
+    }
+}
+
+int mi_forward(struct mi_forward *f, const struct mi_model *m, const struct mi_sequence *batch,
+               int n_sequences, int n_layers, const struct mi_hooks *hooks, struct mi_error *err)
+{
+    struct mi_pass p = {
+        .m = m, .batch = batch, .n_sequences = n_sequences, .hooks = hooks, .err = err};
+    const int32_t *tokens;
+    int64_t last = 0;
+    int rc;
+
+    if (n_layers <= 0 || n_layers > m->config.dims.n_layers)
+        n_layers = m->config.dims.n_layers;
+    rc = check_batch(&p, n_layers);
+    if (rc < 0 || p.all.n == 0)
+        return rc;
+    if (!f->state)
+        f->state = mi_alloc_zero(1, sizeof(*f->state));
+    p.s = f->state;
+    tokens = lay_out_rows(&p);
+    plan(&p, n_layers);
+    for (int i = 0; i < p.all.n; i++)
+        last = p.all.position[i] > last ? p.all.position[i] : last;
+    mi_model_rope(m, &p.s->rope, last + 1);
+    for (int i = 0; i < n_sequences; i++)
+        if (batch[i].cache)
+            mi_cache_reserve(batch[i].cache, batch[i].cache->n + batch[i].n);
+    rc = embed(&p, tokens);
+    for (int l = 0; l < p.n_layers && rc == 0; l++)
+        rc = mi_pass_block(&p, l);
+    if (rc == 0 && p.last_site == MI_SITES)
+        rc = unembed(&p);
+    if (rc == 0)
+        advance_caches(&p);
+    return rc;
+}
+
+size_t mi_forward_bytes(const struct mi_model *m, int n_rows, int64_t n_ctx)
+{
+    const struct mi_dims *d = &m->config.dims;
+    size_t heads = (size_t)d->n_heads * (size_t)d->d_head;
+    size_t kv = (size_t)d->n_kv_heads * (size_t)d->d_head, model = (size_t)d->d_model;
+    size_t row = 4 * model + 2 * heads + 2 * kv + 2 * (size_t)d->d_mlp + 16;
+    size_t block = n_rows < LOGIT_ROWS ? (size_t)n_rows : LOGIT_ROWS;
+
+    return sizeof(float) * ((size_t)n_rows * row + block * (size_t)d->d_vocab +
+                            (size_t)n_ctx * (size_t)m->config.n_rot);
+}
+
+void mi_forward_free(struct mi_forward *f)
+{
+    struct mi_forward_state *s = f->state;
+
+    if (s) {
+        struct mi_room *const rooms[] = {
+            &s->x,           &s->h,         &s->out,          &s->q,          &s->k,
+            &s->v,           &s->z,         &s->gate,         &s->up,         &s->scale,
+            &s->picked,      &s->logits,    &s->scores,       &s->result,     &s->result_before,
+            &s->rows,        &s->positions, &s->tokens,       &s->logit_rows, &s->logit_positions,
+            &s->logit_index, &s->jobs,      &s->result_tiles, &s->wants,
+        };
+
+        for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++)
+            mi_free(rooms[i]->at);
+        mi_rope_free(&s->rope);
+        mi_free(s);
+    }
+    f->state = NULL;
+}

@@ -1,0 +1,74 @@
+/* model/pass.h: what the files of the forward pass share. Private to them. */
+#ifndef MI_MODEL_PASS_H
+#define MI_MODEL_PASS_H
+
+#include "model/forward.h"
+
+/* An array that only grows; its contents are lost when it does. `{0}` is empty. */
+struct mi_room {
+    void *at;
+    size_t bytes;
+};
+void *mi_room_for(struct mi_room *r, size_t n, size_t size);
+
+/* Memory that outlives a pass. */
+struct mi_forward_state {
+    struct mi_room x, h, out, q, k, v, z, gate, up, scale; /* per row */
+    struct mi_room picked;                                 /* [n_logit_rows, D] */
+    struct mi_room logits;                                 /* [block of rows, V] */
+    struct mi_room scores;                                 /* [H, n, keys] of one sequence */
+    struct mi_room result_tiles;                           /* weights, a tile a thread */
+    struct mi_room result, result_before;                  /* [block of rows, H, D] */
+    struct mi_room rows, positions, tokens;                /* per row */
+    struct mi_room logit_rows, logit_positions, logit_index;
+    struct mi_room jobs; /* struct mi_attention */
+    struct mi_room wants;
+    struct mi_rope rope;
+};
+
+/* A set of rows that go through the network together. */
+struct mi_rows {
+    int n;
+    struct mi_row *row; /* [n] */
+    int32_t *position;  /* [n] */
+};
+
+/* One call of mi_forward. */
+struct mi_pass {
+    struct mi_forward_state *s;
+    const struct mi_model *m;
+    const struct mi_sequence *batch;
+    int n_sequences;
+    int n_layers;           /* blocks to run */
+    enum mi_site last_site; /* of the last block: nothing after it is needed; MI_SITES: all is */
+    bool has_cache;         /* some sequence keeps keys and values */
+    const struct mi_hooks *hooks;
+    const bool *wants; /* [L + 1, MI_SITES]; row L: global sites */
+    struct mi_error *err;
+    struct mi_rows all;     /* every new token */
+    struct mi_rows logit;   /* those of logit_rows */
+    const int *logit_index; /* [logit.n] into `all` */
+    struct mi_rows live;    /* those that are being computed: `all`, in the end `logit` */
+    float *x;               /* [live.n, D] the residual stream */
+};
+
+bool mi_pass_wants(const struct mi_pass *p, enum mi_site site, int layer);
+/* Lets the hooks see (and change) a site, if they want it. */
+int mi_pass_visit(struct mi_pass *p, struct mi_view *view) MI_MUST_USE;
+/* The same for a site that has all live rows: heads x width numbers, packed. */
+int mi_pass_show(struct mi_pass *p, enum mi_site site, int layer, float *x, int n_heads,
+                 int64_t width) MI_MUST_USE;
+
+/* norm: scale -> normalised -> times weight, into h, with both sites. layer -1: final norm. */
+int mi_pass_norm(struct mi_pass *p, enum mi_site scale_site, int layer, const float *weight,
+                 float *h) MI_MUST_USE;
+/* Runs block `layer` on the live rows. */
+int mi_pass_block(struct mi_pass *p, int layer) MI_MUST_USE;
+/* Keeps only the rows whose logits are wanted. */
+void mi_pass_pick(struct mi_pass *p);
+/* Attention of one layer: state's q, k, v -> z, through hooks or straight. */
+int mi_pass_attend(struct mi_pass *p, int layer) MI_MUST_USE;
+/* hook_result: what each head writes; edits go into out [live.n, D]. */
+int mi_pass_result(struct mi_pass *p, int layer, float *out) MI_MUST_USE;
+
+#endif
