@@ -60,7 +60,7 @@ int mi_method_find(const char *name, struct mi_error *err)
 /* ---- the raw vectors --------------------------------------------------------- */
 
 struct fit {
-    const struct mi_sample *s;
+    const struct mi_cases *s;
     const float *x; /* [rows, D] */
     int64_t D;
     const struct mi_direction_options *o;
@@ -72,7 +72,7 @@ struct fit {
     int iterations;
 };
 
-static void fit_mean_diff(double *v, const struct mi_sample *s, const float *x, int64_t D)
+static void fit_mean_diff(double *v, const struct mi_cases *s, const float *x, int64_t D)
 {
     double *neg = mi_alloc_n((size_t)D, sizeof *neg);
 
@@ -84,7 +84,7 @@ static void fit_mean_diff(double *v, const struct mi_sample *s, const float *x, 
 /* A [n / 2, D]: row i is the difference of pair i, times a keyed sign when wanted. */
 static double *list_differences(const struct fit *f, bool has_signs)
 {
-    const struct mi_sample *s = f->s;
+    const struct mi_cases *s = f->s;
     int64_t n = s->n / 2, D = f->D;
     double *A = mi_alloc_n((size_t)n * (size_t)D, sizeof *A);
 
@@ -131,7 +131,7 @@ static int fit_pca(struct fit *f, enum mi_method m, int64_t K, struct mi_error *
 
 static int fit_mass_mean(struct fit *f, struct mi_error *err)
 {
-    const struct mi_sample *s = f->s;
+    const struct mi_cases *s = f->s;
     int64_t D = f->D;
     double *pos = mi_alloc_n(3 * (size_t)D, sizeof *pos), *neg = pos + D, *theta = pos + 2 * D;
     double *A = mi_alloc_n((size_t)s->n * (size_t)D, sizeof *A);
@@ -166,11 +166,11 @@ static int fit_logistic(struct fit *f, struct mi_error *err)
 
 static void fit_shuffled(struct fit *f)
 {
-    struct mi_sample null = {0};
+    struct mi_cases null = {0};
 
-    mi_sample_shuffle(&null, f->s, f->o->seed, f->o->draw);
+    mi_cases_shuffle(&null, f->s, f->o->seed, f->o->draw);
     fit_mean_diff(f->v, &null, f->x, f->D);
-    mi_sample_free(&null);
+    mi_cases_free(&null);
 }
 
 void mi_direction_random(float *v, int64_t D, uint64_t seed, const char *place, int draw)
@@ -208,7 +208,7 @@ static int fit_raw(struct fit *f, enum mi_method m, int64_t K, float *v, struct 
 
 /* ---- what is said about a direction ------------------------------------------ */
 
-void mi_direction_project(double *p, const struct mi_sample *s, const float *x, int64_t D,
+void mi_direction_project(double *p, const struct mi_cases *s, const float *x, int64_t D,
                           const float *v)
 {
     double *w = mi_alloc_n((size_t)D, sizeof *w);
@@ -221,7 +221,7 @@ void mi_direction_project(double *p, const struct mi_sample *s, const float *x, 
 }
 
 /* Share of pairs whose positive member is higher (ties half); without pairs the AUROC. */
-static double share_in_favour(const struct mi_sample *s, const double *p)
+static double share_in_favour(const struct mi_cases *s, const double *p)
 {
     double halves = 0, auc;
     int64_t *order;
@@ -249,7 +249,7 @@ static void turn(float *v, double *p, int64_t D, int64_t n)
 /* norm: length of the raw vector, for the logistic regression's own boundary. */
 static void describe(struct mi_direction *d, const struct fit *f, double norm)
 {
-    const struct mi_sample *s = f->s;
+    const struct mi_cases *s = f->s;
     double *p = mi_alloc_n((size_t)s->n, sizeof *p), *diff = mi_alloc_n((size_t)f->D, sizeof *diff);
     double sum[2] = {0}, n[2] = {0}, length;
 
@@ -288,9 +288,9 @@ static bool is_nothing(double norm, const struct fit *f)
     return norm <= 1e-9 * longest;
 }
 
-static int check_sample(enum mi_method m, const struct mi_sample *s, struct mi_error *err)
+static int check_cases(enum mi_method m, const struct mi_cases *s, struct mi_error *err)
 {
-    int64_t n_pos = mi_sample_count(s, 1);
+    int64_t n_pos = mi_cases_count(s, 1);
 
     if (s->n == 0)
         return mi_fail(err, MI_EXIT_DATA, "no rows to fit on");
@@ -315,7 +315,7 @@ static double store(struct mi_direction *d, const struct fit *f)
     return norm;
 }
 
-int mi_direction_fit(struct mi_direction *d, enum mi_method m, const struct mi_sample *s,
+int mi_direction_fit(struct mi_direction *d, enum mi_method m, const struct mi_cases *s,
                      const float *x, int64_t D, const struct mi_direction_options *o,
                      struct mi_error *err)
 {
@@ -325,7 +325,7 @@ int mi_direction_fit(struct mi_direction *d, enum mi_method m, const struct mi_s
     int r;
 
     *d = (struct mi_direction){0};
-    if ((r = check_sample(m, s, err)) < 0)
+    if ((r = check_cases(m, s, err)) < 0)
         return r;
     d->n_vectors = K;
     d->width = D;

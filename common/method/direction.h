@@ -32,12 +32,12 @@
  * (the rule of linear artificial tomography); without pairs, if the AUROC of the projections
  * is at least 1/2.
  *
- * All sums are in double in the order of the sample: the same bits for any thread count. */
+ * All sums are in double in the order of the cases: the same bits for any thread count. */
 #ifndef MI_METHOD_DIRECTION_H
 #define MI_METHOD_DIRECTION_H
 
 #include "base/error.h"
-#include "stats/sample.h"
+#include "stats/cases.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -97,7 +97,7 @@ struct mi_direction {
  * pairs are needed and there are none; the vector is zero (the sides do not differ); no
  * convergence. O(n D) for mean-diff and, an iteration, logistic; the PCA forms and mass-mean
  * take O(n D min(n, D)) and hold min(n, D)^2 doubles. */
-int mi_direction_fit(struct mi_direction *d, enum mi_method m, const struct mi_sample *s,
+int mi_direction_fit(struct mi_direction *d, enum mi_method m, const struct mi_cases *s,
                      const float *x, int64_t D, const struct mi_direction_options *o,
                      struct mi_error *err) MI_MUST_USE;
 void mi_direction_free(struct mi_direction *d);
@@ -105,8 +105,8 @@ void mi_direction_free(struct mi_direction *d);
 /* A unit vector with a uniform direction, keyed by (seed, "random", place, draw). */
 void mi_direction_random(float *v, int64_t D, uint64_t seed, const char *place, int draw);
 
-/* Projections p [n] of the rows of the sample on the unit vector v [D]. */
-void mi_direction_project(double *p, const struct mi_sample *s, const float *x, int64_t D,
+/* Projections p [n] of the cases on the unit vector v [D]. */
+void mi_direction_project(double *p, const struct mi_cases *s, const float *x, int64_t D,
                           const float *v);
 
 /* cos(a, b) of vectors [n]; 0 when one is zero. */

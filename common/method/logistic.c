@@ -141,7 +141,7 @@ static double search(const struct problem *p, const double *theta, const double 
 }
 
 /* Fills z [n, D] with the scaled rows. */
-static void scale_rows(double *z, const struct mi_sample *s, const float *x, int64_t D,
+static void scale_rows(double *z, const struct mi_cases *s, const float *x, int64_t D,
                        const double *mean, const double *sd)
 {
     for (int64_t i = 0; i < s->n; i++) {
@@ -184,7 +184,7 @@ static int minimise(const struct problem *p, double *theta, double *loss)
     return i;
 }
 
-int mi_logistic_fit(struct mi_logistic *out, const struct mi_sample *s, const float *x, int64_t D,
+int mi_logistic_fit(struct mi_logistic *out, const struct mi_cases *s, const float *x, int64_t D,
                     double l2, struct mi_error *err)
 {
     double *mean = mi_alloc_n(2 * (size_t)D, sizeof *mean), *sd = mean + D;

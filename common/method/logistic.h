@@ -12,7 +12,7 @@
 #define MI_METHOD_LOGISTIC_H
 
 #include "base/error.h"
-#include "stats/sample.h"
+#include "stats/cases.h"
 
 #include <stdint.h>
 
@@ -24,7 +24,7 @@ struct mi_logistic {
 };
 
 /* w [D] is the caller's. MI_EXIT_DATA when it does not converge. */
-int mi_logistic_fit(struct mi_logistic *out, const struct mi_sample *s, const float *x, int64_t D,
+int mi_logistic_fit(struct mi_logistic *out, const struct mi_cases *s, const float *x, int64_t D,
                     double l2, struct mi_error *err) MI_MUST_USE;
 
 #endif

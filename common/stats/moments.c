@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-void mi_class_means(double *pos, double *neg, const struct mi_sample *s, const float *x, int64_t D)
+void mi_class_means(double *pos, double *neg, const struct mi_cases *s, const float *x, int64_t D)
 {
     int64_t n_pos = 0;
 
@@ -21,7 +21,7 @@ void mi_class_means(double *pos, double *neg, const struct mi_sample *s, const f
     }
 }
 
-void mi_column_scale(double *mean, double *sd, const struct mi_sample *s, const float *x, int64_t D)
+void mi_column_scale(double *mean, double *sd, const struct mi_cases *s, const float *x, int64_t D)
 {
     memset(mean, 0, (size_t)D * sizeof *mean);
     memset(sd, 0, (size_t)D * sizeof *sd);

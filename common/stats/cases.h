@@ -1,14 +1,14 @@
-/* stats/sample.h: labelled rows in groups: what a direction or a probe is fitted on.
+/* stats/cases.h: labelled rows in groups: what a direction or a probe is fitted on.
  *
- * A sample says which rows of a matrix x [rows, D] are meant, on which side each stands,
- * and what may not be torn apart. The matrix is somebody else's. */
-#ifndef MI_STATS_SAMPLE_H
-#define MI_STATS_SAMPLE_H
+ * Cases say which rows of a matrix x [rows, D] are meant, on which side each stands, and
+ * what may not be torn apart. The matrix is somebody else's. */
+#ifndef MI_STATS_CASES_H
+#define MI_STATS_CASES_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct mi_sample {
+struct mi_cases {
     int64_t n;
     int64_t *row;     /* [n] row of the matrix */
     int8_t *side;     /* [n] +1 or -1 */
@@ -19,19 +19,19 @@ struct mi_sample {
     bool is_paired;   /* rows 2 i (positive) and 2 i + 1 (negative) are mates */
 };
 
-void mi_sample_init(struct mi_sample *s, int64_t n); /* arrays allocated, not filled */
-void mi_sample_free(struct mi_sample *s);
-int64_t mi_sample_count(const struct mi_sample *s, int side);
+void mi_cases_init(struct mi_cases *s, int64_t n); /* arrays allocated, not filled */
+void mi_cases_free(struct mi_cases *s);
+int64_t mi_cases_count(const struct mi_cases *s, int side);
 
 /* `to` becomes the part of s whose rows have keep[group] != 0. */
-void mi_sample_part(struct mi_sample *to, const struct mi_sample *s, const unsigned char *keep);
+void mi_cases_part(struct mi_cases *to, const struct mi_cases *s, const unsigned char *keep);
 
-/* `to` becomes s under the null hypothesis that sides mean nothing: in a paired sample the
- * members of every unit are swapped or not, all rows of the unit alike; in an unpaired one
- * the sides of the units are permuted. Draw number `draw` of the seed; keyed by the units'
- * digests, so their order does not matter. The rows of one unit of an unpaired sample have
+/* `to` becomes s under the null hypothesis that sides mean nothing: with pairs the
+ * members of every unit are swapped or not, all rows of the unit alike; without
+ * them the sides of the units are permuted. Draw number `draw` of the seed; keyed by the units'
+ * digests, so their order does not matter. The rows of one unit without pair have
  * one side. */
-void mi_sample_shuffle(struct mi_sample *to, const struct mi_sample *s, uint64_t seed, int draw);
+void mi_cases_shuffle(struct mi_cases *to, const struct mi_cases *s, uint64_t seed, int draw);
 
 /* Does the group named so go to the training part, of this share of all groups? Keyed by
  * (seed, "split", name): another tool with the same seed and share decides alike, whatever

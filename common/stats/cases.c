@@ -1,4 +1,4 @@
-#include "stats/sample.h"
+#include "stats/cases.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void mi_sample_init(struct mi_sample *s, int64_t n)
+void mi_cases_init(struct mi_cases *s, int64_t n)
 {
-    *s = (struct mi_sample){.n = n};
+    *s = (struct mi_cases){.n = n};
     s->row = mi_alloc_n((size_t)n, sizeof *s->row);
     s->side = mi_alloc_n((size_t)n, sizeof *s->side);
     s->group = mi_alloc_n((size_t)n, sizeof *s->group);
@@ -17,17 +17,17 @@ void mi_sample_init(struct mi_sample *s, int64_t n)
     s->key = mi_alloc_n((size_t)n, sizeof *s->key);
 }
 
-void mi_sample_free(struct mi_sample *s)
+void mi_cases_free(struct mi_cases *s)
 {
     mi_free(s->row);
     mi_free(s->side);
     mi_free(s->group);
     mi_free(s->unit);
     mi_free(s->key);
-    *s = (struct mi_sample){0};
+    *s = (struct mi_cases){0};
 }
 
-int64_t mi_sample_count(const struct mi_sample *s, int side)
+int64_t mi_cases_count(const struct mi_cases *s, int side)
 {
     int64_t n = 0;
 
@@ -36,7 +36,7 @@ int64_t mi_sample_count(const struct mi_sample *s, int side)
     return n;
 }
 
-static void copy_row(struct mi_sample *to, int64_t k, const struct mi_sample *s, int64_t i)
+static void copy_row(struct mi_cases *to, int64_t k, const struct mi_cases *s, int64_t i)
 {
     to->row[k] = s->row[i];
     to->side[k] = s->side[i];
@@ -45,11 +45,11 @@ static void copy_row(struct mi_sample *to, int64_t k, const struct mi_sample *s,
     to->key[k] = s->key[i];
 }
 
-void mi_sample_part(struct mi_sample *to, const struct mi_sample *s, const unsigned char *keep)
+void mi_cases_part(struct mi_cases *to, const struct mi_cases *s, const unsigned char *keep)
 {
     int64_t n = 0;
 
-    mi_sample_init(to, s->n);
+    mi_cases_init(to, s->n);
     to->n_groups = s->n_groups;
     to->is_paired = s->is_paired;
     for (int64_t i = 0; i < s->n; i++)
@@ -60,7 +60,7 @@ void mi_sample_part(struct mi_sample *to, const struct mi_sample *s, const unsig
 
 /* ---- shuffling --------------------------------------------------------------- */
 
-/* A unit of an unpaired sample with its two ranks. */
+/* A unit without pair, with its two ranks. */
 struct ticket {
     uint64_t unit, giver, taker; /* digest; keys of the two orders */
     int8_t side;                 /* its own, then the one it is given */
@@ -90,7 +90,7 @@ static int compare_taker(const void *a, const void *b)
 }
 
 /* The units of s, distinct, ascending by digest, with their draws. */
-static int64_t list_units(struct ticket *t, const struct mi_sample *s, uint64_t seed,
+static int64_t list_units(struct ticket *t, const struct mi_cases *s, uint64_t seed,
                           const char *purpose)
 {
     int64_t n = 0;
@@ -111,7 +111,7 @@ static int64_t list_units(struct ticket *t, const struct mi_sample *s, uint64_t 
 }
 
 /* The unit at rank r of one random order takes the side of the unit at rank r of another. */
-static void permute_sides(struct mi_sample *to, uint64_t seed, const char *purpose)
+static void permute_sides(struct mi_cases *to, uint64_t seed, const char *purpose)
 {
     struct ticket *t = mi_alloc_n((size_t)to->n, sizeof *t), *found, want = {0};
     int8_t *given = mi_alloc_n((size_t)to->n, 1);
@@ -133,12 +133,12 @@ static void permute_sides(struct mi_sample *to, uint64_t seed, const char *purpo
     mi_free(t);
 }
 
-void mi_sample_shuffle(struct mi_sample *to, const struct mi_sample *s, uint64_t seed, int draw)
+void mi_cases_shuffle(struct mi_cases *to, const struct mi_cases *s, uint64_t seed, int draw)
 {
     char purpose[32];
 
     snprintf(purpose, sizeof purpose, "shuffled %d", draw);
-    mi_sample_init(to, s->n);
+    mi_cases_init(to, s->n);
     to->n_groups = s->n_groups;
     to->is_paired = s->is_paired;
     for (int64_t i = 0; i < s->n; i++)
