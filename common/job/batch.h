@@ -4,21 +4,33 @@
 
 #include "job/source.h"
 
+enum { MI_BATCH_ROWS = 512 }; /* more rows make no pass faster */
+
+/* Bytes that this process may still take: what the system or its control group has free.
+ * When neither says, 2 GiB. */
+int64_t mi_memory_free(void);
+/* --max-memory as given (0: three quarters of what is free). */
+int64_t mi_memory_limit(int64_t max_memory);
+
 /* How many rows a pass should hold, given the model and --max-memory: enough to use every
- * weight tile many times, few enough for the working set. MI_EXIT_SYS when not even one
- * prompt of n_longest tokens fits. */
-int mi_batch_rows(const struct mi_session *s, int64_t max_memory, int64_t n_longest, int *rows,
-                  struct mi_error *err) MI_MUST_USE;
+ * weight tile many times, few enough for the working set. `extra` bytes a row and `fixed`
+ * bytes are what the caller needs beside the pass. MI_EXIT_SYS when not even one prompt of
+ * n_longest tokens fits. */
+int mi_batch_rows(const struct mi_session *s, int64_t max_memory, int64_t n_longest, int64_t extra,
+                  int64_t fixed, int *rows, struct mi_error *err) MI_MUST_USE;
 
 /* The next items of the source, up to max_rows rows (at least one item, at most max_items). */
 struct mi_batch {
     struct mi_item *item; /* [n] */
     int n, cap;
     int64_t n_rows;
+    bool has_next; /* private: item[n] opens the next batch */
 };
-/* 1: there are items; 0: the end; < 0. */
+/* 1: there are items; 0: the end; < 0. Frees the items of the batch before. */
 int mi_batch_next(struct mi_batch *b, struct mi_source *src, struct mi_session *s, int max_rows,
                   int max_items, struct mi_error *err) MI_MUST_USE;
+/* Tokens of the longest item. */
+int64_t mi_batch_longest(const struct mi_batch *b);
 void mi_batch_free(struct mi_batch *b);
 
 #endif

@@ -13,9 +13,9 @@
 
 struct mi_node {
     int level;
-    int64_t index;  /* covers units [index << level, (index + 1) << level) */
-    int64_t n;      /* observations in it */
-    double *sum;    /* [width] */
+    int64_t index; /* covers units [index << level, (index + 1) << level) */
+    int64_t n;     /* observations in it */
+    double *sum;   /* [width]; NULL while n is 0 */
 };
 
 struct mi_tree {
@@ -30,6 +30,8 @@ void mi_tree_init(struct mi_tree *t, int64_t width);
 void mi_tree_add(struct mi_tree *t, int64_t unit, int64_t n, const double *sum);
 /* Puts in a node of another state (copied); false when it overlaps what is there. */
 bool mi_tree_join(struct mi_tree *t, const struct mi_node *node);
+/* The units of first .. last - 1 that no node covers had no observations. */
+void mi_tree_fill(struct mi_tree *t, int64_t first, int64_t last);
 /* The total over all nodes into sum [width]; returns n. */
 int64_t mi_tree_total(const struct mi_tree *t, double *sum);
 void mi_tree_free(struct mi_tree *t);

@@ -1,0 +1,294 @@
+#include "job/session.h"
+
+#include "base/escape.h"
+#include "base/mem.h"
+#include "math/quant.h"
+
+#include <string.h>
+
+/* ---- the vocabulary ---------------------------------------------------------- */
+
+/* A string array of the file as byte ranges; NULL when the key is absent. */
+static int read_strings(const struct mi_gguf *g, const char *key, struct mi_bytes **out, size_t *n,
+                        struct mi_error *err)
+{
+    const struct mi_gguf_value *v = mi_gguf_find(g, key);
+    struct mi_gguf_string *s;
+
+    *out = NULL;
+    *n = 0;
+    if (!v)
+        return 0;
+    if (v->type != MI_GGUF_ARRAY || v->element != MI_GGUF_STRING)
+        return mi_fail(err, MI_EXIT_DATA, "'%s' is not a list of strings", key);
+    s = mi_alloc_n((size_t)v->count, sizeof *s);
+    *out = mi_alloc_n((size_t)v->count, sizeof **out);
+    mi_gguf_array_strings(v, s);
+    for (size_t i = 0; i < v->count; i++)
+        (*out)[i] = (struct mi_bytes){s[i].at, s[i].len};
+    *n = (size_t)v->count;
+    mi_free(s);
+    return 0;
+}
+
+static bool is_integer_type(enum mi_gguf_type t)
+{
+    return t == MI_GGUF_U8 || t == MI_GGUF_I8 || t == MI_GGUF_U16 || t == MI_GGUF_I16 ||
+           t == MI_GGUF_U32 || t == MI_GGUF_I32 || t == MI_GGUF_U64 || t == MI_GGUF_I64;
+}
+
+static int read_types(const struct mi_gguf *g, size_t n_tokens, int32_t **out, struct mi_error *err)
+{
+    const struct mi_gguf_value *v = mi_gguf_find(g, "tokenizer.ggml.token_type");
+
+    *out = NULL;
+    if (!v)
+        return 0;
+    if (v->type != MI_GGUF_ARRAY || !is_integer_type(v->element) || v->count != n_tokens)
+        return mi_fail(err, MI_EXIT_DATA,
+                       "'tokenizer.ggml.token_type' is not a list of one number a token");
+    *out = mi_alloc_n(n_tokens, sizeof **out);
+    for (size_t i = 0; i < n_tokens; i++) {
+        int64_t type = mi_gguf_array_int(v, i);
+
+        (*out)[i] = type < 0 || type > 255 ? 0 : (int32_t)type;
+    }
+    return 0;
+}
+
+/* An id outside the vocabulary is the tokenizer's to refuse; one that fits no id at all is
+ * passed on as such. */
+static int32_t read_id(const struct mi_gguf *g, const char *key)
+{
+    int64_t id;
+
+    if (!mi_gguf_int(g, key, &id))
+        return -1;
+    return id < 0 || id > INT32_MAX ? INT32_MAX : (int32_t)id;
+}
+
+static char *read_text(const struct mi_gguf *g, const char *key)
+{
+    struct mi_gguf_string s;
+
+    return mi_gguf_text(g, key, &s) ? mi_strndup(s.at, s.len) : NULL;
+}
+
+/* Files without the flag: the Llama 3 vocabulary begins with BOS, other byte-level ones do
+ * not (the default of llama.cpp, which those files were made for). */
+static bool begins_with_bos(const struct mi_gguf *g, const char *pre)
+{
+    bool flag;
+
+    if (mi_gguf_flag(g, "tokenizer.ggml.add_bos_token", &flag))
+        return flag;
+    return pre && (strcmp(pre, "llama-bpe") == 0 || strcmp(pre, "llama3") == 0 ||
+                   strcmp(pre, "llama-v3") == 0);
+}
+
+int mi_session_tokenizer(struct mi_tokenizer *t, const struct mi_gguf *g, struct mi_error *err)
+{
+    struct mi_vocab_source v = {0};
+    struct mi_bytes *tokens, *merges = NULL;
+    int32_t *types = NULL;
+    char *model = read_text(g, "tokenizer.ggml.model");
+    char *pre = read_text(g, "tokenizer.ggml.pre");
+    int r = read_strings(g, "tokenizer.ggml.tokens", &tokens, &v.n_tokens, err);
+
+    if (r == 0 && (!model || !tokens))
+        r = mi_fail(err, MI_EXIT_DATA, "there is no vocabulary in this file ('%s' is missing)",
+                    model ? "tokenizer.ggml.tokens" : "tokenizer.ggml.model");
+    if (r == 0)
+        r = read_strings(g, "tokenizer.ggml.merges", &merges, &v.n_merges, err);
+    if (r == 0)
+        r = read_types(g, v.n_tokens, &types, err);
+    if (r == 0) {
+        v.model = model;
+        v.pre = pre;
+        v.tokens = tokens;
+        v.merges = merges;
+        v.types = types;
+        v.bos = read_id(g, "tokenizer.ggml.bos_token_id");
+        v.eos = read_id(g, "tokenizer.ggml.eos_token_id");
+        v.eot = read_id(g, "tokenizer.ggml.eot_token_id");
+        v.unk = read_id(g, "tokenizer.ggml.unknown_token_id");
+        v.add_bos = begins_with_bos(g, pre);
+        if (!mi_gguf_flag(g, "tokenizer.ggml.add_eos_token", &v.add_eos))
+            v.add_eos = false;
+        r = mi_tokenizer_init(t, &v, err);
+    }
+    mi_free(tokens);
+    mi_free(merges);
+    mi_free(types);
+    mi_free(model);
+    mi_free(pre);
+    return r;
+}
+
+/* ---- the session ------------------------------------------------------------- */
+
+static int open_chat(struct mi_session *s, const struct mi_session_options *o, struct mi_error *err)
+{
+    char *source = read_text(&s->model.file, "tokenizer.chat_template");
+    int32_t bos = mi_tokenizer_bos(&s->tokenizer);
+    struct mi_bytes piece = {0};
+    char *bos_text = NULL;
+    int r;
+
+    if (bos >= 0) {
+        piece = mi_tokenizer_piece(&s->tokenizer, bos);
+        bos_text = mi_strndup(piece.at, piece.len);
+    }
+    r = mi_chat_open(&s->chat, o->chat, source, bos_text, &s->why_no_chat);
+    s->has_chat = r == 0;
+    mi_free(source);
+    mi_free(bos_text);
+    /* without a wish a model may have no template: only messages need one */
+    if (r < 0 && (o->chat || o->is_chat || o->system)) {
+        *err = s->why_no_chat;
+        return r;
+    }
+    return 0;
+}
+
+/* The vocabulary may be smaller than the embedding (padded rows), never larger. */
+static int check_sizes(const struct mi_session *s, struct mi_error *err)
+{
+    size_t n = mi_tokenizer_size(&s->tokenizer);
+
+    if (n > (size_t)s->model.config.dims.d_vocab)
+        return mi_fail(err, MI_EXIT_DATA, "%zu tokens, but the embedding has %d rows", n,
+                       s->model.config.dims.d_vocab);
+    return 0;
+}
+
+int mi_session_open(struct mi_session *s, const struct mi_session_options *o, struct mi_error *err)
+{
+    int r;
+
+    *s = (struct mi_session){0};
+    if (o->chat && strcmp(o->chat, "auto") != 0 && strcmp(o->chat, "raw") != 0) {
+        /* a name that does not exist is found before any file is opened */
+        r = mi_chat_open(&s->chat, o->chat, NULL, NULL, err);
+        mi_chat_free(&s->chat);
+        if (r < 0)
+            return r;
+    }
+    s->chat = (struct mi_chat_template){0};
+    r = mi_model_open(&s->model, o->model, err);
+    if (r < 0)
+        return r;
+    r = mi_session_tokenizer(&s->tokenizer, &s->model.file, err);
+    if (r == 0)
+        r = check_sizes(s, err);
+    if (r < 0)
+        mi_fail_in(err, "'%s'", mi_quote(o->model));
+    if (r == 0)
+        r = open_chat(s, o, err);
+    if (r < 0) {
+        mi_session_close(s);
+        return r;
+    }
+    s->encode = (struct mi_encode_options){
+        .chat = s->has_chat ? &s->chat : NULL,
+        .system = o->system,
+        .is_chat = o->is_chat,
+        .no_bos = o->no_bos,
+        .add_generation_prompt = o->add_generation_prompt,
+        .parse_special = o->parse_special,
+    };
+    return 0;
+}
+
+/* ---- its description --------------------------------------------------------- */
+
+/* The type that most bytes of the blocks' matrices have: "Q4_1". */
+static const char *main_type(const struct mi_model *m)
+{
+    uint64_t bytes[256] = {0};
+    int best = 0;
+
+    for (size_t i = 0; i < m->file.n_tensors; i++) {
+        const struct mi_gguf_tensor *t = &m->file.tensor[i];
+
+        if (t->rank > 1 && t->type >= 0 && t->type < 256)
+            bytes[t->type] += t->n_bytes;
+    }
+    for (int i = 1; i < 256; i++)
+        if (bytes[i] > bytes[best])
+            best = i;
+    return mi_qtype_info(best) ? mi_qtype_info(best)->name : "mixed";
+}
+
+static struct mi_value digest_value(struct mi_arena *a, const struct mi_digest *d)
+{
+    char text[33];
+
+    return mi_str_dup(a, mi_digest_text(d, text));
+}
+
+static struct mi_value model_map(struct mi_session *s, const struct mi_digest *digest,
+                                 struct mi_arena *a)
+{
+    const struct mi_config *c = &s->model.config;
+    const struct mi_dims *d = &c->dims;
+    struct mi_value m = mi_map();
+
+    mi_set(a, &m, "digest", digest_value(a, digest));
+    mi_set(a, &m, "architecture", mi_str_dup(a, c->architecture));
+    mi_set(a, &m, "quantisation", mi_str(main_type(&s->model)));
+    mi_set(a, &m, "n_layers", mi_int(d->n_layers));
+    mi_set(a, &m, "n_heads", mi_int(d->n_heads));
+    mi_set(a, &m, "n_kv_heads", mi_int(d->n_kv_heads));
+    mi_set(a, &m, "d_model", mi_int(d->d_model));
+    mi_set(a, &m, "d_head", mi_int(d->d_head));
+    mi_set(a, &m, "d_mlp", mi_int(d->d_mlp));
+    mi_set(a, &m, "d_vocab", mi_int(d->d_vocab));
+    mi_set(a, &m, "n_ctx", mi_int(d->n_ctx));
+    return m;
+}
+
+/* Of all that decides how a conversation becomes text. */
+static struct mi_value template_digest(const struct mi_session *s, struct mi_arena *a)
+{
+    struct mi_digest d;
+    struct mi_hash h;
+    struct mi_gguf_string source = {0};
+    const char *name;
+
+    if (!s->has_chat)
+        return mi_nil();
+    name = mi_chat_name(&s->chat);
+    mi_hash_init(&h);
+    mi_hash_add(&h, name, strlen(name) + 1);
+    if (s->chat.kind != MI_CHAT_RAW &&
+        mi_gguf_text(&s->model.file, "tokenizer.chat_template", &source))
+        mi_hash_add(&h, source.at, source.len);
+    d = mi_hash_value(&h);
+    mi_hash_free(&h);
+    return digest_value(a, &d);
+}
+
+int mi_session_header(struct mi_session *s, struct mi_arena *a, struct mi_value *header,
+                      struct mi_error *err)
+{
+    struct mi_digest model, tokenizer;
+    int r = mi_model_digest(&s->model, &model, err);
+
+    if (r < 0)
+        return r;
+    tokenizer = mi_tokenizer_digest(&s->tokenizer);
+    mi_set(a, header, "model", model_map(s, &model, a));
+    mi_set(a, header, "tokenizer", digest_value(a, &tokenizer));
+    mi_set(a, header, "template", template_digest(s, a));
+    return 0;
+}
+
+void mi_session_close(struct mi_session *s)
+{
+    mi_forward_free(&s->forward);
+    mi_chat_free(&s->chat);
+    mi_tokenizer_free(&s->tokenizer);
+    mi_model_close(&s->model);
+    *s = (struct mi_session){0};
+}
