@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int mi_bytes_parse(const char *text, int64_t *out, struct mi_error *err)
 {
@@ -38,43 +37,4 @@ char *mi_bytes_text(double bytes, char *text)
     }
     snprintf(text, 24, i ? "%.1f %s" : "%.0f %s", bytes, unit[i]);
     return text;
-}
-
-/* A number from a small text file of the system, behind `key` ("" when it stands alone);
- * -1 when there is none. */
-static int64_t read_number(const char *path, const char *key)
-{
-    FILE *f = fopen(path, "re");
-    char line[256];
-    int64_t value = -1;
-
-    while (f && value < 0 && fgets(line, sizeof line, f)) {
-        size_t n = strlen(key);
-        char *end;
-
-        if (strncmp(line, key, n) != 0)
-            continue;
-        value = strtoll(line + n, &end, 10);
-        if (end == line + n) /* "max": no limit */
-            break;
-    }
-    if (f)
-        fclose(f);
-    return value > 0 ? value : -1;
-}
-
-int64_t mi_bytes_available(void)
-{
-    int64_t kib = read_number("/proc/meminfo", "MemAvailable:");
-    int64_t limit = read_number("/sys/fs/cgroup/memory.max", "");
-    int64_t bytes = kib > 0 ? kib * 1024 : -1;
-
-    if (bytes < 0) {
-        long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-
-        bytes = pages > 0 && size > 0 ? (int64_t)pages * size : INT64_MAX;
-    }
-    if (limit > 0 && limit < bytes)
-        bytes = limit;
-    return bytes > 0 ? bytes : 1;
 }

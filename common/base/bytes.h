@@ -1,4 +1,4 @@
-/* base/bytes.h: amounts of memory: as people write them, and as the machine has them. */
+/* base/bytes.h: amounts of memory as people write and read them. */
 #ifndef MI_BASE_BYTES_H
 #define MI_BASE_BYTES_H
 
@@ -11,8 +11,5 @@
 int mi_bytes_parse(const char *text, int64_t *out, struct mi_error *err) MI_MUST_USE;
 /* "512 B", "1.5 KiB", "93.4 MiB" into text [24]; returns text. */
 char *mi_bytes_text(double bytes, char *text);
-/* What a new piece of work may take: memory that is free or can be freed at once, within the
- * limit of this process' control group. At least 1. */
-int64_t mi_bytes_available(void);
 
 #endif
