@@ -74,18 +74,6 @@ static char *read_text(const struct mi_gguf *g, const char *key)
     return mi_gguf_text(g, key, &s) ? mi_strndup(s.at, s.len) : NULL;
 }
 
-/* Files without the flag: the Llama 3 vocabulary begins with BOS, other byte-level ones do
- * not (the default of llama.cpp, which those files were made for). */
-static bool begins_with_bos(const struct mi_gguf *g, const char *pre)
-{
-    bool flag;
-
-    if (mi_gguf_flag(g, "tokenizer.ggml.add_bos_token", &flag))
-        return flag;
-    return pre && (strcmp(pre, "llama-bpe") == 0 || strcmp(pre, "llama3") == 0 ||
-                   strcmp(pre, "llama-v3") == 0);
-}
-
 int mi_session_tokenizer(struct mi_tokenizer *t, const struct mi_gguf *g, struct mi_error *err)
 {
     struct mi_vocab_source v = {0};
@@ -112,7 +100,8 @@ int mi_session_tokenizer(struct mi_tokenizer *t, const struct mi_gguf *g, struct
         v.eos = read_id(g, "tokenizer.ggml.eos_token_id");
         v.eot = read_id(g, "tokenizer.ggml.eot_token_id");
         v.unk = read_id(g, "tokenizer.ggml.unknown_token_id");
-        v.add_bos = begins_with_bos(g, pre);
+        if (!mi_gguf_flag(g, "tokenizer.ggml.add_bos_token", &v.add_bos))
+            v.add_bos = mi_tokenizer_default_bos(pre);
         if (!mi_gguf_flag(g, "tokenizer.ggml.add_eos_token", &v.add_eos))
             v.add_eos = false;
         r = mi_tokenizer_init(t, &v, err);
