@@ -1,0 +1,73 @@
+#include "data/metric.h"
+
+#include "base/escape.h"
+#include "base/near.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#define NONE ((double)NAN)
+#define INF  ((double)INFINITY)
+
+/* In the order in which tables show them. x+ and x- are rows of the positive and the
+ * negative side, s their scores. */
+static const struct mi_metric metrics[] = {
+    {"accuracy", "share of rows on the right side of the threshold", "share", 0.5, 0, 1},
+    {"pair_accuracy", "share of pairs with s(x+) > s(x-), ties half", "share", 0.5, 0, 1},
+    {"auroc", "P(s(x+) > s(x-)) + P(s(x+) = s(x-)) / 2 over all rows", "share", 0.5, 0, 1},
+    {"selectivity", "accuracy minus the accuracy of the same probe on shuffled sides", "share", 0,
+     -1, 1},
+    {"cosine", "<u, v> / (|u| |v|)", "", 0, -1, 1},
+    {"principal_cosine", "singular value of U V^T, rows of U and V orthonormal", "", NONE, 0, 1},
+    {"projection", "<v, x> on a unit direction v at its place", "activation", NONE, -INF, INF},
+    {"contribution", "mean of <v, c> over the captured positions, c what the part writes",
+     "activation", NONE, -INF, INF},
+    {"contribution_diff", "mean of <v, c(x+)> - <v, c(x-)> over pairs, c what the part writes",
+     "activation", 0, -INF, INF},
+    {"sum_error", "|<v, x> - sum of contributions| / |<v, x>|, of the means", "share", 0, 0, INF},
+    {"participation_ratio", "(sum |e|)^2 / sum e^2 over the parts' contributions e", "", NONE, 0,
+     INF},
+    {"entropy", "-sum p log p", "nats", NONE, 0, INF},
+    {"entropy_z", "(entropy - mean of the random directions') / their standard deviation", "", 0,
+     -INF, INF},
+    {"logp", "log-probability of a continuation, summed over its tokens", "nats", NONE, -INF, 0},
+    {"logit_diff", "logit(target) - logit(foil), first token in which they differ", "logits", NONE,
+     -INF, INF},
+    {"prob_diff", "p(target) - p(foil), first token in which they differ", "share", NONE, -1, 1},
+    {"kl", "sum p log(p / q), p the reference run, q the changed one", "nats", 0, 0, INF},
+    {"rank", "tokens that the model holds more probable", "tokens", NONE, 0, INF},
+};
+
+int mi_metric_count(void)
+{
+    return (int)(sizeof metrics / sizeof *metrics);
+}
+
+const struct mi_metric *mi_metric_at(int i)
+{
+    return &metrics[i];
+}
+
+const struct mi_metric *mi_metric_find(const char *id)
+{
+    for (int i = 0; i < mi_metric_count(); i++)
+        if (strcmp(id, metrics[i].id) == 0)
+            return &metrics[i];
+    return NULL;
+}
+
+int mi_metric_need(const char *id, const struct mi_metric **out, struct mi_error *err)
+{
+    const char *names[sizeof metrics / sizeof *metrics];
+    char near[320];
+
+    *out = mi_metric_find(id);
+    if (*out)
+        return 0;
+    for (int i = 0; i < mi_metric_count(); i++)
+        names[i] = metrics[i].id;
+    mi_near_names(id, names, mi_metric_count(), near, sizeof near);
+    return mi_fail(err, MI_EXIT_USAGE, "unknown metric '%s'%s%s%s", mi_quote(id),
+                   *near ? "; is " : "", near, *near ? " meant?" : "");
+}

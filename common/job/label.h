@@ -1,0 +1,23 @@
+/* job/label.h: the fields of a prompt that say what it stands for. */
+#ifndef MI_JOB_LABEL_H
+#define MI_JOB_LABEL_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "data/value.h"
+
+#include <stdbool.h>
+
+/* The value of a field as text: a string as it is, a number or truth value as JSON prints it.
+ * Returns false when the field is absent, nil, or no scalar. */
+bool mi_field_text(struct mi_buf *b, const struct mi_value *fields, const char *key);
+
+/* "POSITIVE,NEGATIVE" into two names of their own memory. MI_EXIT_USAGE. */
+int mi_sides_parse(char *name[2], const char *text, struct mi_error *err) MI_MUST_USE;
+
+/* +1 or -1. With names [2]: the field `side`, else `label`, is one of the two; without them
+ * (name[0] NULL) `label` is 1 or 0. Fails with MI_EXIT_USAGE where no names were given, with
+ * MI_EXIT_DATA where the prompt has neither of them. */
+int mi_side_of(const struct mi_value *fields, char *const name[2], struct mi_error *err) MI_MUST_USE;
+
+#endif
