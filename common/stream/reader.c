@@ -1,0 +1,430 @@
+#include "stream/reader.h"
+
+#include "base/escape.h"
+#include "base/mem.h"
+#include "stream/codec.h"
+#include "stream/format.h"
+#include "stream/frame.h"
+#include "stream/header.h"
+#include "stream/magic.h"
+#include "stream/seek.h"
+#include "stream/source.h"
+
+#include <string.h>
+
+struct mi_reader_state {
+    struct mi_source source;
+    struct mi_unpacker unpacker;
+    struct mi_hash hash; /* over canonical records, but for the end */
+    struct mi_seek seek; /* of the frames that were read */
+    struct mi_magic magic;
+    uint64_t max_record;
+
+    unsigned char *block; /* [block_cap], block_len of them of the frame in hand */
+    size_t block_cap, block_len, block_at;
+    uint64_t frame_offset; /* of that frame in the input */
+
+    struct mi_arena record_arena, kept; /* one record; header and end record */
+    struct mi_wire_record record;
+    struct mi_value header, end;
+    struct mi_buf canonical;
+    uint64_t records, bytes; /* read so far; canonical bytes */
+    bool has_ended, has_failed;
+};
+
+/* ---- messages ----------------------------------------------------------------- */
+
+/* "'NAME': record N (byte B): what went wrong". */
+static int blame_record(struct mi_reader_state *s, struct mi_error *err)
+{
+    return mi_fail_in(err, "'%s': record %llu (byte %llu)", mi_quote(s->source.in.name),
+                      (unsigned long long)s->records, (unsigned long long)s->frame_offset);
+}
+
+static int fail_record(struct mi_reader_state *s, struct mi_error *err, const char *what)
+{
+    mi_fail(err, MI_EXIT_DATA, "%s", what);
+    return blame_record(s, err);
+}
+
+/* The input stops where more must come. */
+static int fail_cut(struct mi_reader_state *s, uint64_t end, struct mi_error *err)
+{
+    if (s->records == 0)
+        return mi_fail(err, MI_EXIT_DATA, "'%s': ends before its header (byte %llu)",
+                       mi_quote(s->source.in.name), (unsigned long long)end);
+    return mi_fail(err, MI_EXIT_DATA,
+                   "'%s': ends after record %llu without an end record (byte %llu; was its writer "
+                   "stopped?)",
+                   mi_quote(s->source.in.name), (unsigned long long)s->records - 1,
+                   (unsigned long long)end);
+}
+
+/* A failure of the source itself names the file already. */
+static int64_t want(struct mi_reader_state *s, size_t n, const unsigned char **bytes,
+                    struct mi_error *err)
+{
+    return mi_source_want(&s->source, n, bytes, err);
+}
+
+/* ---- frames ------------------------------------------------------------------- */
+
+static int reserve_block(struct mi_reader_state *s, size_t n, struct mi_error *err)
+{
+    if (n <= s->block_cap)
+        return 0;
+    mi_free(s->block);
+    s->block_cap = 0;
+    s->block = mi_try_alloc(n);
+    if (!s->block) {
+        mi_fail(err, MI_EXIT_SYS, "out of memory for a block of %zu bytes", n);
+        return blame_record(s, err);
+    }
+    s->block_cap = n;
+    return 0;
+}
+
+/* The largest frame that can be right here: the header's own, else one large record. */
+static uint64_t frame_limit(const struct mi_reader_state *s)
+{
+    uint64_t most = s->max_record > MI_BLOCK_MAX ? s->max_record : MI_BLOCK_MAX;
+
+    return s->records ? most : MI_HEADER_MAX;
+}
+
+/* Finds the whole of the next frame: its length and first byte. */
+static int64_t find_frame(struct mi_reader_state *s, struct mi_frame_scan *scan,
+                          const unsigned char **bytes, struct mi_error *err)
+{
+    int64_t have = want(s, 1, bytes, err);
+    int status = 0;
+
+    s->frame_offset = s->source.offset;
+    if (have == 0)
+        return fail_cut(s, s->source.offset, err);
+    while (have >= 0 && status == 0) {
+        status = mi_frame_next(scan, *bytes, (size_t)have, frame_limit(s), err);
+        if (status < 0)
+            return blame_record(s, err);
+        have = want(s, scan->need, bytes, err);
+        if (have >= 0 && (uint64_t)have < scan->need)
+            return fail_cut(s, s->source.offset + (uint64_t)have, err);
+    }
+    return have < 0 ? have : (int64_t)scan->need;
+}
+
+/* Is this the magic of a second stream? */
+static bool begins_stream(const unsigned char *bytes, int64_t have)
+{
+    struct mi_magic magic;
+
+    return have >= MI_MAGIC_SIZE && mi_magic_read(bytes, (size_t)have, &magic, NULL) == 0;
+}
+
+static int read_block(struct mi_reader_state *s, struct mi_error *err)
+{
+    struct mi_frame_scan scan = {0};
+    const unsigned char *bytes;
+    int64_t length = find_frame(s, &scan, &bytes, err);
+    int status;
+
+    if (length < 0)
+        return (int)length;
+    status = reserve_block(s, scan.content, err);
+    if (status < 0)
+        return status;
+    status = mi_unpack(&s->unpacker, bytes, (size_t)length, s->block, scan.content, err);
+    if (status < 0)
+        return blame_record(s, err);
+    if (length > UINT32_MAX)
+        return fail_record(s, err, "a frame of more than 4 GiB");
+    if (s->magic.has_table)
+        mi_seek_add(&s->seek, (uint32_t)length, (uint32_t)scan.content);
+    mi_source_take(&s->source, (size_t)length);
+    s->block_len = scan.content;
+    s->block_at = 0;
+    return 0;
+}
+
+/* ---- records ------------------------------------------------------------------ */
+
+static void digest_record(struct mi_reader_state *s, const unsigned char *bytes, size_t n)
+{
+    if (s->record.is_shuffled) {
+        mi_buf_clear(&s->canonical);
+        mi_codec_put(&s->canonical, s->record.sequence, s->record.kind, &s->record.body, false);
+        bytes = (const unsigned char *)s->canonical.data;
+        n = s->canonical.len;
+    }
+    mi_hash_add(&s->hash, bytes, n);
+    s->bytes += n;
+}
+
+static int check_place(struct mi_reader_state *s, struct mi_error *err)
+{
+    bool is_header = strcmp(s->record.kind, "header") == 0;
+
+    if (s->record.sequence != s->records) {
+        mi_fail(err, MI_EXIT_DATA, "sequence %llu, expected %llu",
+                (unsigned long long)s->record.sequence, (unsigned long long)s->records);
+        return blame_record(s, err);
+    }
+    if (is_header != (s->records == 0))
+        return fail_record(s, err, is_header ? "a second header" : "no header at the beginning");
+    return 0;
+}
+
+/* Decodes the next record of the block into s->record. */
+static int read_record(struct mi_reader_state *s, struct mi_error *err)
+{
+    const unsigned char *bytes;
+    bool is_large;
+    int64_t n;
+    int status;
+
+    if (s->block_at == s->block_len && (status = read_block(s, err)) < 0)
+        return status;
+    bytes = s->block + s->block_at;
+    n = mi_codec_measure(bytes, s->block_len - s->block_at, err);
+    if (n < 0)
+        return blame_record(s, err);
+    if ((uint64_t)n > s->max_record) {
+        mi_fail(err, MI_EXIT_DATA, "a record of %lld bytes; the limit is %llu", (long long)n,
+                (unsigned long long)s->max_record);
+        return blame_record(s, err);
+    }
+    is_large = s->block_len > MI_BLOCK_MAX;
+    if (is_large && (uint64_t)n != s->block_len)
+        return fail_record(s, err, "several records in a block of more than 8 MiB");
+    mi_arena_reset(&s->record_arena);
+    status = mi_codec_get(&s->record_arena, bytes, (size_t)n, &s->record, err);
+    if (status == 0)
+        status = mi_codec_finite(s->record.kind, &s->record.body, err);
+    if (status < 0)
+        return blame_record(s, err);
+    status = check_place(s, err);
+    if (status < 0)
+        return status;
+    s->block_at += (size_t)n;
+    if (strcmp(s->record.kind, "end") != 0)
+        digest_record(s, bytes, (size_t)n);
+    return 0;
+}
+
+/* ---- the end ------------------------------------------------------------------ */
+
+static int check_end_record(struct mi_reader_state *s, struct mi_error *err)
+{
+    const struct mi_value *end = &s->record.body;
+    struct mi_digest digest = mi_hash_value(&s->hash);
+    char text[33];
+
+    if (strcmp(mi_get_str(end, "status", ""), "complete") != 0)
+        return fail_record(s, err, "an end record that does not say 'complete'");
+    if (mi_get_int(end, "records", -1) != (int64_t)s->records ||
+        mi_get_int(end, "bytes", -1) != (int64_t)s->bytes)
+        return fail_record(s, err, "the end record counts other records than were read");
+    if (strcmp(mi_get_str(end, "digest", ""), mi_digest_text(&digest, text)) != 0)
+        return fail_record(s, err, "the digest of the records differs");
+    if (!mi_is(mi_get(end, "inputs"), MI_ARRAY))
+        return fail_record(s, err, "an end record without 'inputs'");
+    if (s->block_at != s->block_len)
+        return fail_record(s, err, "a record after the end record");
+    return 0;
+}
+
+/* The seek table must say what was read, byte for byte. */
+static int check_table(struct mi_reader_state *s, struct mi_error *err)
+{
+    struct mi_buf table = {0};
+    const unsigned char *bytes;
+    int64_t have;
+    int status = 0;
+
+    mi_seek_write(&s->seek, &table);
+    have = want(s, table.len, &bytes, err);
+    if (have < 0)
+        status = (int)have;
+    else if ((uint64_t)have < table.len || memcmp(bytes, table.data, table.len) != 0)
+        status = mi_fail(
+            err, MI_EXIT_DATA, "'%s': the seek table after record %llu is %s (byte %llu)",
+            mi_quote(s->source.in.name), (unsigned long long)s->records,
+            (uint64_t)have < table.len ? "cut" : "wrong", (unsigned long long)s->source.offset);
+    else
+        mi_source_take(&s->source, table.len);
+    mi_buf_free(&table);
+    return status;
+}
+
+static int check_nothing_follows(struct mi_reader_state *s, struct mi_error *err)
+{
+    const unsigned char *bytes;
+    int64_t have = want(s, MI_MAGIC_SIZE, &bytes, err);
+
+    if (have < 0)
+        return (int)have;
+    if (have > 0)
+        return mi_fail(err, MI_EXIT_DATA, "'%s': %s after the end record (byte %llu)%s",
+                       mi_quote(s->source.in.name),
+                       begins_stream(bytes, have) ? "a second stream" : "more bytes",
+                       (unsigned long long)s->source.offset,
+                       begins_stream(bytes, have) ? "; join streams with mi-view merge" : "");
+    return s->source.memory ? 0 : mi_in_unchanged(&s->source.in, err);
+}
+
+static int finish(struct mi_reader_state *s, struct mi_error *err)
+{
+    int status = check_end_record(s, err);
+
+    if (status < 0)
+        return status;
+    s->end = mi_value_copy(&s->kept, &s->record.body);
+    if (s->magic.has_table && (status = check_table(s, err)) < 0)
+        return status;
+    status = check_nothing_follows(s, err);
+    if (status < 0)
+        return status;
+    s->has_ended = true;
+    return 0;
+}
+
+/* ---- the public functions ----------------------------------------------------- */
+
+static int read_magic(struct mi_reader_state *s, struct mi_error *err)
+{
+    const unsigned char *bytes;
+    int64_t have = want(s, MI_MAGIC_SIZE, &bytes, err);
+
+    if (have < 0)
+        return (int)have;
+    if (mi_magic_read(bytes, (size_t)have, &s->magic, err) < 0)
+        return mi_fail_in(err, "'%s'", mi_quote(s->source.in.name));
+    mi_source_take(&s->source, MI_MAGIC_SIZE);
+    if (s->magic.has_table)
+        mi_seek_add(&s->seek, MI_MAGIC_SIZE, 0);
+    return 0;
+}
+
+static int read_header(struct mi_reader_state *s, struct mi_error *err)
+{
+    const struct mi_value *version;
+    int status;
+
+    if ((status = read_magic(s, err)) < 0 || (status = read_record(s, err)) < 0)
+        return status;
+    if (mi_header_check(&s->record.body, err) < 0)
+        return mi_fail_in(err, "'%s': header", mi_quote(s->source.in.name));
+    version = mi_get(&s->record.body, "version");
+    if (version->as.array.item[0].as.integer != s->magic.major ||
+        version->as.array.item[1].as.integer != s->magic.minor)
+        return fail_record(s, err, "the header's version is not that of the first bytes");
+    s->header = mi_value_copy(&s->kept, &s->record.body);
+    s->records = 1;
+    return 0;
+}
+
+static int open_state(struct mi_reader *r, struct mi_reader_state *s, int status,
+                      struct mi_error *err)
+{
+    r->state = s;
+    s->max_record = MI_MAX_RECORD;
+    mi_hash_init(&s->hash);
+    if (status == 0)
+        status = read_header(s, err);
+    if (status < 0)
+        mi_reader_close(r);
+    return status;
+}
+
+int mi_reader_open(struct mi_reader *r, const char *path, struct mi_error *err)
+{
+    struct mi_reader_state *s = mi_alloc_zero(1, sizeof *s);
+
+    return open_state(r, s, mi_source_open(&s->source, path, err), err);
+}
+
+int mi_reader_open_bytes(struct mi_reader *r, const void *bytes, size_t len, const char *name,
+                         struct mi_error *err)
+{
+    struct mi_reader_state *s = mi_alloc_zero(1, sizeof *s);
+
+    mi_source_open_bytes(&s->source, bytes, len, name);
+    return open_state(r, s, 0, err);
+}
+
+void mi_reader_limit(struct mi_reader *r, uint64_t max_record_bytes)
+{
+    r->state->max_record = max_record_bytes;
+}
+
+const struct mi_value *mi_reader_header(const struct mi_reader *r)
+{
+    return &r->state->header;
+}
+
+static int next(struct mi_reader_state *s, struct mi_record *rec, struct mi_error *err)
+{
+    int status = read_record(s, err);
+
+    if (status < 0)
+        return status;
+    if (strcmp(s->record.kind, "end") == 0)
+        return finish(s, err);
+    *rec = (struct mi_record){s->record.sequence, s->record.kind, &s->record.body};
+    s->records++;
+    return 1;
+}
+
+int mi_reader_next(struct mi_reader *r, struct mi_record *rec, struct mi_error *err)
+{
+    struct mi_reader_state *s = r->state;
+    int status;
+
+    if (s->has_ended)
+        return 0;
+    if (s->has_failed)
+        return mi_fail(err, MI_EXIT_DATA, "'%s': reading has failed before",
+                       mi_quote(s->source.in.name));
+    status = next(s, rec, err);
+    s->has_failed = status < 0;
+    return status;
+}
+
+const struct mi_value *mi_reader_end(const struct mi_reader *r)
+{
+    return r->state->has_ended ? &r->state->end : NULL;
+}
+
+struct mi_digest mi_reader_digest(const struct mi_reader *r)
+{
+    return mi_hash_value(&r->state->hash);
+}
+
+const char *mi_reader_name(const struct mi_reader *r)
+{
+    return r->state->source.in.name;
+}
+
+int mi_reader_blame(const struct mi_reader *r, struct mi_error *err)
+{
+    return mi_fail_in(err, "'%s': record %llu", mi_quote(r->state->source.in.name),
+                      (unsigned long long)r->state->record.sequence);
+}
+
+void mi_reader_close(struct mi_reader *r)
+{
+    struct mi_reader_state *s = r->state;
+
+    r->state = NULL;
+    if (!s)
+        return;
+    mi_source_close(&s->source);
+    mi_unpacker_free(&s->unpacker);
+    mi_hash_free(&s->hash);
+    mi_seek_free(&s->seek);
+    mi_free(s->block);
+    mi_arena_free(&s->record_arena);
+    mi_arena_free(&s->kept);
+    mi_buf_free(&s->canonical);
+    mi_free(s);
+}
