@@ -1,4 +1,8 @@
-/* text/unicode.h: classes and normal forms (the only file that knows utf8proc). */
+/* text/unicode.h: classes and normal forms (the only file that knows utf8proc).
+ *
+ * The classes come from a table of Unicode 16 of our own, so that token ids are the same
+ * whatever libraries a machine has. Normal forms and widths are utf8proc's; normal forms of
+ * assigned code points never change between versions. */
 #ifndef MI_TEXT_UNICODE_H
 #define MI_TEXT_UNICODE_H
 
@@ -8,11 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-bool mi_is_letter(uint32_t cp);  /* \p{L} */
-bool mi_is_number(uint32_t cp);  /* \p{N} */
-bool mi_is_space(uint32_t cp);   /* \p{White_Space} */
-/* NFC of valid UTF-8 s [len], appended to b. */
+bool mi_is_letter(uint32_t cp); /* \p{L} */
+bool mi_is_number(uint32_t cp); /* \p{N} */
+bool mi_is_space(uint32_t cp);  /* \p{White_Space} */
+/* NFC of valid UTF-8 s [len], appended to b. Linear but for the sorting of marks. */
 void mi_nfc(struct mi_buf *b, const char *s, size_t len);
+/* True for a code point before which text may be cut without changing its NFC: no mark and
+ * nothing that joins what stands before it. */
+bool mi_nfc_starts(uint32_t cp);
 /* Columns that a terminal needs for cp: 0, 1 or 2. */
 int mi_char_width(uint32_t cp);
 

@@ -1,0 +1,156 @@
+#include "text/unicode.h"
+
+#include "base/escape.h"
+#include "base/mem.h"
+#include "text/unicode_table.h"
+
+#include <string.h>
+#include <utf8proc.h>
+
+/* ---- classes ------------------------------------------------------------------ */
+
+/* 0 other, 1 letter, 2 number: of the last run that starts at or before cp. */
+static unsigned class_of(uint32_t cp)
+{
+    size_t lo = 0, hi = mi_unicode_n_starts;
+
+    while (hi - lo > 1) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (mi_unicode_starts[mid] >> 2 <= cp)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return mi_unicode_starts[lo] & 3;
+}
+
+bool mi_is_letter(uint32_t cp)
+{
+    if (cp < 0x80)
+        return (cp | 0x20) >= 'a' && (cp | 0x20) <= 'z';
+    return class_of(cp) == 1;
+}
+
+bool mi_is_number(uint32_t cp)
+{
+    if (cp < 0x80)
+        return cp >= '0' && cp <= '9';
+    return class_of(cp) == 2;
+}
+
+bool mi_is_space(uint32_t cp)
+{
+    if (cp < 0x80)
+        return cp == ' ' || (cp >= '\t' && cp <= '\r');
+    return cp == 0x85 || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200a) ||
+           cp == 0x2028 || cp == 0x2029 || cp == 0x202f || cp == 0x205f || cp == 0x3000;
+}
+
+int mi_char_width(uint32_t cp)
+{
+    int w;
+
+    if (cp >= 0x20 && cp < 0x7f)
+        return 1;
+    w = utf8proc_charwidth((utf8proc_int32_t)cp);
+    return w < 0 ? 0 : w > 2 ? 2 : w;
+}
+
+/* ---- normal form C -------------------------------------------------------------- */
+
+bool mi_nfc_starts(uint32_t cp)
+{
+    if (cp < 0x300)
+        return true;
+    if (cp >= 0x1160 && cp <= 0x11ff) /* vowels and finals of Hangul */
+        return false;
+    if (cp >= 0x16d63 && cp <= 0x16d6a) /* Kirat Rai vowels, which newer versions join */
+        return false;
+    switch (utf8proc_category((utf8proc_int32_t)cp)) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME: return false;
+    default: return true;
+    }
+}
+
+static unsigned rank_of(utf8proc_int32_t cp)
+{
+    return cp < 0x300 ? 0 : (unsigned)utf8proc_get_property(cp)->combining_class & 255;
+}
+
+/* Sorts x [n] by combining class and keeps the order of equal ones. Short runs by insertion;
+ * long ones, which only hostile text has, by counting. */
+static void sort_marks(utf8proc_int32_t *x, size_t n)
+{
+    size_t start[257] = {0};
+    utf8proc_int32_t *y;
+
+    if (n <= 16) {
+        for (size_t i = 1; i < n; i++) {
+            utf8proc_int32_t v = x[i];
+            size_t k = i;
+
+            for (; k > 0 && rank_of(x[k - 1]) > rank_of(v); k--)
+                x[k] = x[k - 1];
+            x[k] = v;
+        }
+        return;
+    }
+    y = mi_alloc_n(n, sizeof *y);
+    for (size_t i = 0; i < n; i++)
+        start[rank_of(x[i]) + 1]++;
+    for (int c = 0; c < 256; c++)
+        start[c + 1] += start[c];
+    for (size_t i = 0; i < n; i++)
+        y[start[rank_of(x[i])]++] = x[i];
+    memcpy(x, y, n * sizeof *x);
+    mi_free(y);
+}
+
+static void order_marks(utf8proc_int32_t *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t end = i;
+
+        while (end < n && rank_of(x[end]) != 0)
+            end++;
+        if (end - i > 1)
+            sort_marks(x + i, end - i);
+        if (end > i)
+            i = end - 1;
+    }
+}
+
+void mi_nfc(struct mi_buf *b, const char *s, size_t len)
+{
+    utf8proc_int32_t *x = NULL;
+    size_t n = 0, cap = 0, plain = 0;
+    utf8proc_ssize_t left;
+
+    while (plain < len && !(s[plain] & 0x80))
+        plain++;
+    if (plain == len) {
+        mi_buf_add(b, s, len);
+        return;
+    }
+    for (size_t i = 0; i < len;) {
+        uint32_t cp = 0;
+        int used = mi_utf8_decode(s + i, len - i, &cp);
+
+        x = mi_grow(x, &cap, n + 8, sizeof *x);
+        /* A canonical decomposition has at most 4 code points. */
+        n += (size_t)utf8proc_decompose_char((utf8proc_int32_t)cp, x + n, 8, UTF8PROC_DECOMPOSE,
+                                             NULL);
+        i += used > 0 ? (size_t)used : 1;
+    }
+    order_marks(x, n);
+    left = utf8proc_normalize_utf32(x, (utf8proc_ssize_t)n, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    for (utf8proc_ssize_t i = 0; i < left; i++) {
+        char bytes[4];
+
+        mi_buf_add(b, bytes, (size_t)mi_utf8_encode((uint32_t)x[i], bytes));
+    }
+    mi_free(x);
+}

@@ -1,0 +1,13 @@
+/* text/unicode_table.h: private to text/unicode.c: runs of letters and numbers. */
+#ifndef MI_TEXT_UNICODE_TABLE_H
+#define MI_TEXT_UNICODE_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Ascending first code points << 2 | class (0 other, 1 letter, 2 number) of runs that
+ * together cover everything. */
+extern const uint32_t mi_unicode_starts[];
+extern const size_t mi_unicode_n_starts;
+
+#endif
