@@ -7,7 +7,8 @@
  *
  *   lanes                      16 floats
  *   lanes_zero, _set1, _load, _load_part (n < 16, zeros after them), _store, _store_part
- *   lanes_add, _sub, _mul, _div, _fma (a b + c), _max (a > b ? a : b, so that a NaN in b stays)
+ *   lanes_add, _sub, _mul, _div, _fma (a b + c)
+ *   lanes_max, _min            a > b ? a : b, a < b ? a : b: a NaN in b stays
  *   lanes_sum                  the canonical fold: j += j + 8, then + 4, + 2, + 1
  *   lanes_top                  the largest lane
  *   lanes_times_pow2(p, t)     p 2^n where t = LANES_MAGIC + n; rounds once
@@ -15,13 +16,15 @@
  *   vec                        VEC floats: what one register holds. LANES_PARTS of them
  *                              make 16 lanes; the tile kernel works through one part after
  *                              the other, so that its accumulators fit the registers.
- *   vec_zero, _load, _store, _add, _fma
+ *   vec_zero, _load, _store, _add, _fma, lanes_part(a, part)
  *   VEC_KEEP(v)                keeps v in a register: without it gcc 12 folds a shared load
  *                              back into each multiply-add that uses it
  *   TILE_M, TILE_N             rows of x and of W in one tile of accumulators
  *   SUM_ROWS, vec_sums         sums of the lanes of SUM_ROWS x 4 vectors at once
- *   MIX_LANES                  columns / 16 of the tile that mixes values (rows_kernel.h)
- *   FEW_PASS, FEW_ROWS         rows of x in one pass, rows of W at once, of the few-rows kernel
+ *   lanes_vec                  lanes as vec_sums takes them: the parts added
+ *   MIX_LANES                  columns / 16 of the tile that mixes values (attention_kernel.h)
+ *   FEW_PASS, FEW_MAX          the few-rows kernel: rows of x in one pass, rows it is good for
+ *   FEW_ROWS(m)                and rows of W that it works on at once
  *   KERNEL(name)               name with the instruction set's suffix
  */
 #ifndef MI_MATH_LANES_H

@@ -35,7 +35,8 @@ ALWAYS_INLINE __m256i first_of_8(int n)
 
 ALWAYS_INLINE lanes lanes_load_part(const float *p, int n)
 {
-    return (lanes){_mm256_maskload_ps(p, first_of_8(n)), _mm256_maskload_ps(p + 8, first_of_8(n - 8))};
+    return (lanes){_mm256_maskload_ps(p, first_of_8(n)),
+                   _mm256_maskload_ps(p + 8, first_of_8(n - 8))};
 }
 
 ALWAYS_INLINE void lanes_store(float *p, lanes a)
@@ -50,9 +51,9 @@ ALWAYS_INLINE void lanes_store_part(float *p, lanes a, int n)
     _mm256_maskstore_ps(p + 8, first_of_8(n - 8), a.hi);
 }
 
-#define LANES_BINARY(name, op) \
-    ALWAYS_INLINE lanes name(lanes a, lanes b) \
-    { \
+#define LANES_BINARY(name, op)                          \
+    ALWAYS_INLINE lanes name(lanes a, lanes b)          \
+    {                                                   \
         return (lanes){op(a.lo, b.lo), op(a.hi, b.hi)}; \
     }
 LANES_BINARY(lanes_add, _mm256_add_ps)
@@ -60,6 +61,7 @@ LANES_BINARY(lanes_sub, _mm256_sub_ps)
 LANES_BINARY(lanes_mul, _mm256_mul_ps)
 LANES_BINARY(lanes_div, _mm256_div_ps)
 LANES_BINARY(lanes_max, _mm256_max_ps)
+LANES_BINARY(lanes_min, _mm256_min_ps)
 #undef LANES_BINARY
 
 ALWAYS_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
@@ -102,8 +104,11 @@ ALWAYS_INLINE lanes lanes_times_pow2(lanes p, lanes t)
 }
 
 typedef __m256 vec;
-enum { VEC = 8, LANES_PARTS = 2, TILE_M = 4, TILE_N = 3, SUM_ROWS = 2, MIX_LANES = 1 };
-enum { FEW_PASS = 4, FEW_ROWS = 1 };
+#define TILE_M_MAX 4
+enum { VEC = 8, LANES_PARTS = 2, TILE_M = TILE_M_MAX, TILE_N = 3, SUM_ROWS = 2, MIX_LANES = 1 };
+#define FEW_PASS_MAX 4
+enum { FEW_PASS = FEW_PASS_MAX, FEW_MAX = 8 };
+#define FEW_ROWS(m) ((m) == 1 ? 4 : 1)
 #define VEC_KEEP(v) __asm__("" : "+x"(v))
 #define vec_zero    _mm256_setzero_ps
 #define vec_load    _mm256_loadu_ps
@@ -125,6 +130,16 @@ ALWAYS_INLINE __m256 fold_2(__m256 a, __m256 b)
 ALWAYS_INLINE __m256 fold_1(__m256 a, __m256 b)
 {
     return _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xdd));
+}
+
+ALWAYS_INLINE vec lanes_part(lanes a, const int part)
+{
+    return part ? a.hi : a.lo;
+}
+
+ALWAYS_INLINE vec lanes_vec(lanes a)
+{
+    return _mm256_add_ps(a.lo, a.hi);
 }
 
 /* The vectors hold j + (j + 8) already. */

@@ -19,6 +19,7 @@ typedef __m512 lanes;
 #define lanes_mul   _mm512_mul_ps
 #define lanes_div   _mm512_div_ps
 #define lanes_max   _mm512_max_ps
+#define lanes_min   _mm512_min_ps
 #define lanes_fma   _mm512_fmadd_ps
 
 ALWAYS_INLINE lanes lanes_load_part(const float *p, int n)
@@ -61,8 +62,11 @@ ALWAYS_INLINE lanes lanes_times_pow2(lanes p, lanes t)
 }
 
 typedef __m512 vec;
-enum { VEC = 16, LANES_PARTS = 1, TILE_M = 6, TILE_N = 4, SUM_ROWS = 4, MIX_LANES = 4 };
-enum { FEW_PASS = 8, FEW_ROWS = 2 };
+#define TILE_M_MAX 6
+enum { VEC = 16, LANES_PARTS = 1, TILE_M = TILE_M_MAX, TILE_N = 4, SUM_ROWS = 4, MIX_LANES = 4 };
+#define FEW_PASS_MAX 8
+enum { FEW_PASS = FEW_PASS_MAX, FEW_MAX = 8 };
+#define FEW_ROWS(m) ((m) == 1 ? 4 : 2)
 #define VEC_KEEP(v) __asm__("" : "+v"(v))
 #define vec_zero    _mm512_setzero_ps
 #define vec_load    _mm512_loadu_ps
@@ -89,6 +93,17 @@ ALWAYS_INLINE __m512 fold_2(__m512 a, __m512 b)
 ALWAYS_INLINE __m512 fold_1(__m512 a, __m512 b)
 {
     return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd));
+}
+
+ALWAYS_INLINE vec lanes_part(lanes a, const int part)
+{
+    (void)part;
+    return a;
+}
+
+ALWAYS_INLINE vec lanes_vec(lanes a)
+{
+    return a;
 }
 
 ALWAYS_INLINE void vec_sums(four out[SUM_ROWS], vec c[SUM_ROWS][4])

@@ -49,19 +49,20 @@ ALWAYS_INLINE void lanes_store_part(float *p, lanes a, int n)
     memcpy(p, a.f, (size_t)n * sizeof *p);
 }
 
-#define LANES_BINARY(name, expression) \
+#define LANES_BINARY(name, expression)         \
     ALWAYS_INLINE lanes name(lanes a, lanes b) \
-    { \
-        lanes r; \
-        for (int i = 0; i < 16; i++) \
-            r.f[i] = expression; \
-        return r; \
+    {                                          \
+        lanes r;                               \
+        for (int i = 0; i < 16; i++)           \
+            r.f[i] = expression;               \
+        return r;                              \
     }
 LANES_BINARY(lanes_add, a.f[i] + b.f[i])
 LANES_BINARY(lanes_sub, a.f[i] - b.f[i])
-LANES_BINARY(lanes_mul, a.f[i] *b.f[i])
+LANES_BINARY(lanes_mul, a.f[i] * b.f[i])
 LANES_BINARY(lanes_div, a.f[i] / b.f[i])
 LANES_BINARY(lanes_max, a.f[i] > b.f[i] ? a.f[i] : b.f[i])
+LANES_BINARY(lanes_min, a.f[i] < b.f[i] ? a.f[i] : b.f[i])
 #undef LANES_BINARY
 
 #ifdef __FP_FAST_FMAF
@@ -90,25 +91,32 @@ static inline float fma_rounded_to_odd(float a, float b, float c)
 }
 
 /* The two roundings can only differ from one where the double stands halfway between two
- * floats, or where the result is subnormal. Both are rare and looked for. */
-ALWAYS_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
+ * floats, or where the result is subnormal. Both are rare and looked for. Not inlined: it
+ * is long, and used everywhere. */
+static __attribute__((noinline)) void fma_16(float *c, const float *a, const float *b)
 {
-    lanes r;
+    float r[16];
     uint32_t rare = 0;
 
     for (int i = 0; i < 16; i++) {
-        double s = (double)a.f[i] * (double)b.f[i] + (double)c.f[i];
+        double s = (double)a[i] * (double)b[i] + (double)c[i];
         uint64_t u;
         uint32_t v;
-        r.f[i] = (float)s;
+        r[i] = (float)s;
         memcpy(&u, &s, sizeof u);
-        memcpy(&v, &r.f[i], sizeof v);
+        memcpy(&v, &r[i], sizeof v);
         rare |= (((uint32_t)u & 0x1fffffffu) == 0x10000000u) | ((v & 0x7fffffffu) < 0x01000000u);
     }
     if (rare)
         for (int i = 0; i < 16; i++)
-            r.f[i] = fma_rounded_to_odd(a.f[i], b.f[i], c.f[i]);
-    return r;
+            r[i] = fma_rounded_to_odd(a[i], b[i], c[i]);
+    memcpy(c, r, sizeof r);
+}
+
+ALWAYS_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
+{
+    fma_16(c.f, a.f, b.f);
+    return c;
 }
 #endif
 
@@ -145,14 +153,28 @@ ALWAYS_INLINE lanes lanes_times_pow2(lanes p, lanes t)
 }
 
 typedef lanes vec;
-enum { VEC = 16, LANES_PARTS = 1, TILE_M = 2, TILE_N = 4, SUM_ROWS = 1, MIX_LANES = 1 };
-enum { FEW_PASS = 4, FEW_ROWS = 1 };
+#define TILE_M_MAX 2
+enum { VEC = 16, LANES_PARTS = 1, TILE_M = TILE_M_MAX, TILE_N = 4, SUM_ROWS = 1, MIX_LANES = 1 };
+#define FEW_PASS_MAX 4
+enum { FEW_PASS = FEW_PASS_MAX, FEW_MAX = 8 };
+#define FEW_ROWS(m) ((m) == 1 ? 2 : 1)
 #define VEC_KEEP(v) ((void)0)
 #define vec_zero    lanes_zero
 #define vec_load    lanes_load
 #define vec_store   lanes_store
 #define vec_add     lanes_add
 #define vec_fma     lanes_fma
+
+ALWAYS_INLINE vec lanes_part(lanes a, const int part)
+{
+    (void)part;
+    return a;
+}
+
+ALWAYS_INLINE vec lanes_vec(lanes a)
+{
+    return a;
+}
 
 ALWAYS_INLINE void vec_sums(four out[SUM_ROWS], vec c[SUM_ROWS][4])
 {

@@ -7,7 +7,12 @@
 
 #include <stdint.h>
 
-enum mi_linalg_status { MI_LINALG_OK, MI_LINALG_SINGULAR, MI_LINALG_NOT_CONVERGED, MI_LINALG_SHAPE };
+enum mi_linalg_status {
+    MI_LINALG_OK,
+    MI_LINALG_SINGULAR,
+    MI_LINALG_NOT_CONVERGED,
+    MI_LINALG_SHAPE
+};
 
 /* C[n, n] = A^T A of A [rows, n] (all of C is filled). */
 void mi_gram(double *C, const double *A, int64_t rows, int64_t n);

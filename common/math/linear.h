@@ -27,8 +27,8 @@ enum { MI_LINEAR_BLOCK = 1024 };
  * never k. Rows of X need no padding or alignment. A few rows (m <= 8 or so) take a
  * path that dequantises each weight once in registers; more rows dequantise a tile of
  * W into cache and use it for all rows. Scratch is per thread and bounded (< 2 MiB). */
-void mi_linear(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
-               const struct mi_matrix *W, const float *bias);
+void mi_linear(float *Y, int64_t ldy, const float *X, int64_t ldx, int m, const struct mi_matrix *W,
+               const float *bias);
 
 /* Several matrices that read the same X (q, k, v; gate, up), as one piece of parallel work. */
 struct mi_linear_job {
@@ -44,7 +44,7 @@ void mi_linear_many(const struct mi_linear_job *jobs, int n_jobs, const float *X
 float mi_dot(const float *x, const float *w, int64_t k);
 
 /* Y[m, j] = dot(X[m, :], B[j, :]) for plain float matrices, rows ldb apart; canonical. */
-void mi_dots(float *Y, int64_t ldy, const float *X, int64_t ldx, int m, const float *B,
-             int64_t ldb, int n, int64_t k);
+void mi_dots(float *Y, int64_t ldy, const float *X, int64_t ldx, int m, const float *B, int64_t ldb,
+             int n, int64_t k);
 
 #endif

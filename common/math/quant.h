@@ -25,8 +25,8 @@ enum mi_qtype {
 /* One row of the type table. */
 struct mi_qtype_info {
     enum mi_qtype type;
-    const char *name;    /* "Q4_1" */
-    int block_elements;  /* elements in a block: a row is a whole number of blocks */
+    const char *name;   /* "Q4_1" */
+    int block_elements; /* elements in a block: a row is a whole number of blocks */
     int block_bytes;
     /* Dequantises `n_blocks` blocks at `src` (no alignment needed) into y
      * [n_blocks * block_elements]. Portable, exact, the reference of the kernels. */
@@ -43,10 +43,10 @@ const char *mi_qtype_name(int type);
 
 /* A weight matrix as it lies in the file: y = W x, row n at data + n * row_bytes. */
 struct mi_matrix {
-    const void *data;   /* borrowed; any alignment */
+    const void *data; /* borrowed; any alignment */
     enum mi_qtype type;
-    int n;              /* rows: outputs */
-    int k;              /* columns: inputs; a multiple of the type's block */
+    int n; /* rows: outputs */
+    int k; /* columns: inputs; a multiple of the type's block */
     size_t row_bytes;
 };
 

@@ -22,9 +22,9 @@ void mi_rows_add(float *y, int64_t ldy, const float *x, int64_t ldx, int m, int6
 /* Rotary position embedding in pairs (i, i + n_rot / 2) of each head ("NEOX" layout).
  * cosine, sine [n_pos_max, n_rot / 2] as mi_rope_table filled them. */
 struct mi_rope {
-    int n_rot;           /* rotated coordinates of a head, even */
-    int64_t n_pos;       /* rows of the tables */
-    float *cosine;       /* [n_pos, n_rot / 2] */
+    int n_rot;     /* rotated coordinates of a head, even */
+    int64_t n_pos; /* rows of the tables */
+    float *cosine; /* [n_pos, n_rot / 2] */
     float *sine;
 };
 /* theta(pos, i) = pos * base^(-2i / n_rot) * freq_scale / factor[i] (factor may be NULL),

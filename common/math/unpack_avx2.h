@@ -33,10 +33,9 @@ ALWAYS_INLINE __m128i scales_q4_k(const unsigned char *p)
     uint32_t u[3];
 
     memcpy(u, p, sizeof u);
-    return _mm_setr_epi32((int)(u[0] & 0x3f3f3f3f),
-                          (int)((u[2] & 0x0f0f0f0f) | (u[0] >> 6 & 0x03030303) << 4),
-                          (int)(u[1] & 0x3f3f3f3f),
-                          (int)((u[2] >> 4 & 0x0f0f0f0f) | (u[1] >> 6 & 0x03030303) << 4));
+    return _mm_setr_epi32(
+        (int)(u[0] & 0x3f3f3f3f), (int)((u[2] & 0x0f0f0f0f) | (u[0] >> 6 & 0x03030303) << 4),
+        (int)(u[1] & 0x3f3f3f3f), (int)((u[2] >> 4 & 0x0f0f0f0f) | (u[1] >> 6 & 0x03030303) << 4));
 }
 
 /* Sixteen bytes as 32 nibbles: low halves first. */
@@ -96,7 +95,8 @@ ALWAYS_INLINE void unpack_q4_k(const unsigned char *p, int group, struct unpack_
         __m256 scale = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(both));
         __m256 least = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128(both, 8)));
         _mm256_storeu_ps(s->scale, _mm256_mul_ps(d, scale));
-        _mm256_storeu_ps(s->least, _mm256_xor_ps(_mm256_set1_ps(-0.0f), _mm256_mul_ps(dmin, least)));
+        _mm256_storeu_ps(s->least,
+                         _mm256_xor_ps(_mm256_set1_ps(-0.0f), _mm256_mul_ps(dmin, least)));
     }
     UNROLL
     for (int i = 0; i < 4; i++)
@@ -118,15 +118,15 @@ ALWAYS_INLINE void unpack_q6_k(const unsigned char *p, int group, __m256 y[4])
                                      _mm256_set1_epi32(15));
         __m256i h = _mm256_and_si256(_mm256_srl_epi32(load_8_bytes(high + 8 * i), high_shift),
                                      _mm256_set1_epi32(3));
-        __m256i q = _mm256_sub_epi32(_mm256_or_si256(l, _mm256_slli_epi32(h, 4)),
-                                     _mm256_set1_epi32(32));
+        __m256i q =
+            _mm256_sub_epi32(_mm256_or_si256(l, _mm256_slli_epi32(h, 4)), _mm256_set1_epi32(32));
         __m256 scale = _mm256_set1_ps((float)(signed char)p[192 + 2 * group + i / 2]);
         y[i] = _mm256_mul_ps(_mm256_mul_ps(d, scale), _mm256_cvtepi32_ps(q));
     }
 }
 
-ALWAYS_INLINE void unpack(const int type, const unsigned char *p, int group,
-                          struct unpack_state *s, lanes out[2])
+ALWAYS_INLINE void unpack(const int type, const unsigned char *p, int group, struct unpack_state *s,
+                          lanes out[2])
 {
     __m256i q[4];
     __m256 y[4];

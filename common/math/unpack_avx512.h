@@ -22,8 +22,8 @@ ALWAYS_INLINE __m512 broadcast_f16(const unsigned char *p)
 
 ALWAYS_INLINE __m512 count_from(float first)
 {
-    return _mm512_add_ps(_mm512_set1_ps(first), _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
-                                                               12, 13, 14, 15));
+    return _mm512_add_ps(_mm512_set1_ps(first),
+                         _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
 }
 
 ALWAYS_INLINE __m512i load_16_bytes(const unsigned char *p)
@@ -61,10 +61,9 @@ ALWAYS_INLINE __m128i scales_q4_k(const unsigned char *p)
     uint32_t u[3];
 
     memcpy(u, p, sizeof u);
-    return _mm_setr_epi32((int)(u[0] & 0x3f3f3f3f),
-                          (int)((u[2] & 0x0f0f0f0f) | (u[0] >> 6 & 0x03030303) << 4),
-                          (int)(u[1] & 0x3f3f3f3f),
-                          (int)((u[2] >> 4 & 0x0f0f0f0f) | (u[1] >> 6 & 0x03030303) << 4));
+    return _mm_setr_epi32(
+        (int)(u[0] & 0x3f3f3f3f), (int)((u[2] & 0x0f0f0f0f) | (u[0] >> 6 & 0x03030303) << 4),
+        (int)(u[1] & 0x3f3f3f3f), (int)((u[2] >> 4 & 0x0f0f0f0f) | (u[1] >> 6 & 0x03030303) << 4));
 }
 
 ALWAYS_INLINE void unpack_q4_k(const unsigned char *p, int group, struct unpack_state *s,
@@ -83,7 +82,8 @@ ALWAYS_INLINE void unpack_q4_k(const unsigned char *p, int group, struct unpack_
                             _mm512_set1_ps(s->scale[8 + group]));
     UNROLL
     for (int i = 0; i < 2; i++)
-        out[i] = _mm512_permutexvar_ps(_mm512_srl_epi32(load_16_bytes(bytes + 16 * i), shift), table);
+        out[i] =
+            _mm512_permutexvar_ps(_mm512_srl_epi32(load_16_bytes(bytes + 16 * i), shift), table);
 }
 
 ALWAYS_INLINE void unpack_q6_k(const unsigned char *p, int group, struct unpack_state *s,
@@ -103,14 +103,14 @@ ALWAYS_INLINE void unpack_q6_k(const unsigned char *p, int group, struct unpack_
                                      _mm512_set1_epi32(15));
         __m512i h = _mm512_and_si512(_mm512_srl_epi32(load_16_bytes(high + 16 * i), high_shift),
                                      _mm512_set1_epi32(3));
-        __m512i q = _mm512_sub_epi32(_mm512_or_si512(l, _mm512_slli_epi32(h, 4)),
-                                     _mm512_set1_epi32(32));
+        __m512i q =
+            _mm512_sub_epi32(_mm512_or_si512(l, _mm512_slli_epi32(h, 4)), _mm512_set1_epi32(32));
         out[i] = _mm512_mul_ps(_mm512_set1_ps(s->scale[2 * group + i]), _mm512_cvtepi32_ps(q));
     }
 }
 
-ALWAYS_INLINE void unpack(const int type, const unsigned char *p, int group,
-                          struct unpack_state *s, lanes out[2])
+ALWAYS_INLINE void unpack(const int type, const unsigned char *p, int group, struct unpack_state *s,
+                          lanes out[2])
 {
     switch (type) {
     case MI_Q_F32:
@@ -131,8 +131,8 @@ ALWAYS_INLINE void unpack(const int type, const unsigned char *p, int group,
         look_up_nibbles(p + 2, _mm512_mul_ps(broadcast_f16(p), count_from(-8)), out);
         break;
     case MI_Q_Q4_1:
-        look_up_nibbles(p + 4,
-                        _mm512_fmadd_ps(broadcast_f16(p), count_from(0), broadcast_f16(p + 2)), out);
+        look_up_nibbles(
+            p + 4, _mm512_fmadd_ps(broadcast_f16(p), count_from(0), broadcast_f16(p + 2)), out);
         break;
     case MI_Q_Q5_0:
         look_up_fives(p + 6, p + 2, _mm512_mul_ps(broadcast_f16(p), count_from(-16)),

@@ -9,12 +9,13 @@
 
 #include <stdint.h>
 
-float mi_expf(float x);   /* <= 2 ulp; 0 below -103.97, inf above 88.72; NaN stays NaN */
-float mi_logf(float x);   /* <= 2 ulp; -inf at 0, NaN below */
-float mi_tanhf(float x);  /* <= 4 ulp */
-double mi_exp(double x);  /* <= 2 ulp */
-double mi_log(double x);  /* <= 2 ulp */
-double mi_pow(double x, double y); /* exp(y log x) for x > 0; relative error < 1e-13 for |y log x| < 50 */
+float mi_expf(float x);  /* <= 2 ulp; 0 below -103.97, inf above 88.72; NaN stays NaN */
+float mi_logf(float x);  /* <= 2 ulp; -inf at 0, NaN below */
+float mi_tanhf(float x); /* <= 4 ulp */
+double mi_exp(double x); /* <= 2 ulp */
+double mi_log(double x); /* <= 2 ulp */
+double mi_pow(double x,
+              double y); /* exp(y log x) for x > 0; relative error < 1e-13 for |y log x| < 50 */
 void mi_sincos(double x, double *sine, double *cosine); /* |x| < 2^30: absolute error < 1e-15 */
 
 /* y[i] = exp(x[i]), the same bits as mi_expf. May work in place. */

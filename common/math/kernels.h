@@ -1,0 +1,67 @@
+/* math/kernels.h: one table of kernels for each instruction set (private to math).
+ *
+ * The public functions cut the work into tasks and call the table of mi_cpu_isa(). */
+#ifndef MI_MATH_KERNELS_H
+#define MI_MATH_KERNELS_H
+
+#include "math/quant.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    MI_TILE_ROWS = 192, /* rows of W that are dequantised into cache at a time, at most */
+    MI_TILE_FLOATS = MI_TILE_ROWS * 1024,
+};
+
+/* One block of attention: `rows` query rows that read the same keys and values. Row r sees
+ * the keys from first + r * step (or 0) to n_keys - 1 + r * step. Keys before `from` (a
+ * multiple of 16, at most row 0's first) are left out: nobody sees them. */
+struct mi_attention_block {
+    int rows, n_keys, step, first, from, d_head;
+    float scale;
+    const float *q, *keys, *values;
+    int64_t ldq, ldk, ldv, ldz;
+    float *z;
+    float *scores; /* scratch [rows, lds] */
+    int64_t lds;   /* at least the last row's keys */
+};
+
+struct mi_kernels {
+    int few_max; /* rows of x up to which `few` is the faster */
+    int tile_n;  /* the tile's rows of W: tasks start at multiples of it */
+
+    /* Rows n0 .. n1 - 1 of W times m rows of X. `many` takes at most MI_TILE_ROWS rows of W
+     * and a scratch of MI_TILE_FLOATS, 64-byte aligned. */
+    void (*few)(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
+                const struct mi_matrix *W, int n0, int n1);
+    void (*many)(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
+                 const struct mi_matrix *W, int n0, int n1, float *scratch);
+    void (*row)(float *y, const struct mi_matrix *W, int i);
+    float (*dot)(const float *x, const float *w, int64_t k);
+
+    void (*exp_n)(float *y, const float *x, int64_t n);
+    void (*silu_mul)(float *y, const float *g, const float *u, int64_t n); /* u may be NULL */
+
+    /* Canonical sums and the largest element of a row. */
+    float (*exp_sum)(float *y, const float *x, float top, int64_t n); /* y = exp(x - top) */
+    float (*top)(const float *x, int64_t n);
+    void (*divide)(float *y, const float *x, float by, int64_t n);
+
+    /* scores, softmax, mix of one block; the first and last stage apart for listeners. */
+    void (*attend)(const struct mi_attention_block *b);
+    void (*scores)(const struct mi_attention_block *b);
+    void (*mix)(const struct mi_attention_block *b);
+};
+
+extern const struct mi_kernels mi_kernels_portable;
+#if defined(__x86_64__)
+extern const struct mi_kernels mi_kernels_avx2, mi_kernels_avx512;
+#endif
+
+const struct mi_kernels *mi_kernels(void); /* of mi_cpu_isa() */
+
+/* This thread's scratch of at least `floats`, 64-byte aligned; the next call may move it. */
+float *mi_math_scratch(size_t floats);
+
+#endif

@@ -1,0 +1,179 @@
+/* math/linear.c: cuts matrix products into tasks; the kernels do them. */
+#include "math/linear.h"
+
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "base/par.h"
+#include "math/kernels.h"
+
+#include <unistd.h>
+
+const struct mi_kernels *mi_kernels(void)
+{
+#if defined(__x86_64__)
+    switch (mi_cpu_isa()) {
+    case MI_ISA_AVX512: return &mi_kernels_avx512;
+    case MI_ISA_AVX2: return &mi_kernels_avx2;
+    default: break;
+    }
+#endif
+    return &mi_kernels_portable;
+}
+
+float *mi_math_scratch(size_t floats)
+{
+    static _Thread_local float *scratch;
+    static _Thread_local size_t size;
+
+    if (floats > size) {
+        mi_free(scratch);
+        size = floats > 1 << 16 ? floats : 1 << 16;
+        scratch = mi_alloc_aligned(size * sizeof *scratch);
+    }
+    return scratch;
+}
+
+/* Rows of W whose floats fill half of the second cache. */
+static int tile_rows(int k, int tile_n)
+{
+    static long cache;
+    int rows;
+
+    if (cache == 0) {
+        long found = -1;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+        found = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+        cache = found > 0 ? found : 1L << 20;
+    }
+    k = k < MI_LINEAR_BLOCK ? k : MI_LINEAR_BLOCK;
+    rows = (int)(cache / 2 / (4L * k));
+    rows = rows < 48 ? 48 : rows;
+    rows = rows > MI_TILE_ROWS ? MI_TILE_ROWS : rows;
+    return rows / tile_n * tile_n;
+}
+
+/* ---- the tasks ------------------------------------------------------------------------ */
+
+struct linear_work {
+    const struct mi_kernels *kernels;
+    const struct mi_linear_job *jobs;
+    int n_jobs;
+    const float *X;
+    int64_t ldx;
+    int m;
+    int m_step;  /* rows of X in a task */
+    int n_step;  /* rows of W in a task */
+    int m_tasks; /* tasks side by side for the same rows of W */
+};
+
+static int64_t count_tasks(const struct linear_work *w, int job)
+{
+    return ((int64_t)w->jobs[job].W->n + w->n_step - 1) / w->n_step * w->m_tasks;
+}
+
+static void add_bias(float *Y, int64_t ldy, int m, int n, const float *bias)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            Y[i * ldy + j] += bias[j];
+}
+
+static void run_task(void *ctx, int64_t task, int thread)
+{
+    const struct linear_work *w = ctx;
+    const struct mi_linear_job *job = w->jobs;
+    int m0, m, n0, n1;
+
+    (void)thread;
+    for (int64_t n; task >= (n = count_tasks(w, (int)(job - w->jobs))); job++)
+        task -= n;
+    m0 = (int)(task % w->m_tasks) * w->m_step;
+    m = w->m - m0 < w->m_step ? w->m - m0 : w->m_step;
+    n0 = (int)(task / w->m_tasks) * w->n_step;
+    n1 = job->W->n - n0 < w->n_step ? job->W->n : n0 + w->n_step;
+    if (w->m <= w->kernels->few_max)
+        w->kernels->few(job->Y + m0 * job->ldy, job->ldy, w->X + m0 * w->ldx, w->ldx, m, job->W, n0,
+                        n1);
+    else
+        w->kernels->many(job->Y + m0 * job->ldy, job->ldy, w->X + m0 * w->ldx, w->ldx, m, job->W,
+                         n0, n1, mi_math_scratch(MI_TILE_FLOATS));
+    if (job->bias)
+        add_bias(job->Y + m0 * job->ldy + n0, job->ldy, m, n1 - n0, job->bias + n0);
+}
+
+static int round_up(int64_t n, int to)
+{
+    return (int)((n + to - 1) / to * to);
+}
+
+/* At least three tasks a thread, so that a late thread delays little; but no task so small
+ * that handing it out costs more than doing it. */
+static void cut_work(struct linear_work *w, int threads)
+{
+    const bool few = w->m <= w->kernels->few_max;
+    int64_t n = 0, bytes = 0, tasks = 0;
+    int k = 0, unit = few ? 32 : w->kernels->tile_n, most;
+
+    for (int i = 0; i < w->n_jobs; i++) {
+        const struct mi_matrix *W = w->jobs[i].W;
+        n += W->n;
+        bytes += (int64_t)W->n * (int64_t)W->row_bytes;
+        k = W->k > k ? W->k : k;
+    }
+    if (bytes < 1 << 17 && n * k * w->m < 1 << 20)
+        threads = 1;
+    most = few ? 1 << 14 : tile_rows(k, unit);
+    w->n_step = threads == 1 ? most : round_up(n / (3 * (int64_t)threads), unit);
+    w->n_step = w->n_step < unit ? unit : w->n_step > most ? most : w->n_step;
+    w->m_step = w->m;
+    w->m_tasks = 1;
+    for (int i = 0; i < w->n_jobs; i++)
+        tasks += count_tasks(w, i);
+    if (!few && threads > 1 && tasks < 3 * threads) {
+        int64_t parts = (3 * (int64_t)threads + tasks - 1) / tasks;
+        w->m_step = round_up((w->m + parts - 1) / parts, 12);
+        w->m_step = w->m_step < 24 ? 24 : w->m_step;
+        w->m_tasks = (w->m + w->m_step - 1) / w->m_step;
+    }
+}
+
+void mi_linear_many(const struct mi_linear_job *jobs, int n_jobs, const float *X, int64_t ldx,
+                    int m)
+{
+    struct linear_work w = {mi_kernels(), jobs, n_jobs, X, ldx, m, 0, 0, 0};
+    int64_t tasks = 0;
+
+    if (m <= 0 || n_jobs <= 0)
+        return;
+    cut_work(&w, mi_par_threads());
+    for (int i = 0; i < n_jobs; i++)
+        tasks += count_tasks(&w, i);
+    mi_par_for(tasks, run_task, &w);
+}
+
+void mi_linear(float *Y, int64_t ldy, const float *X, int64_t ldx, int m, const struct mi_matrix *W,
+               const float *bias)
+{
+    const struct mi_linear_job job = {Y, ldy, W, bias};
+
+    mi_linear_many(&job, 1, X, ldx, m);
+}
+
+float mi_dot(const float *x, const float *w, int64_t k)
+{
+    return mi_kernels()->dot(x, w, k);
+}
+
+void mi_dots(float *Y, int64_t ldy, const float *X, int64_t ldx, int m, const float *B, int64_t ldb,
+             int n, int64_t k)
+{
+    const struct mi_matrix W = {B, MI_Q_F32, n, (int)k, (size_t)ldb * sizeof *B};
+
+    mi_linear(Y, ldy, X, ldx, m, &W, NULL);
+}
+
+void mi_matrix_row(float *y, const struct mi_matrix *W, int i)
+{
+    mi_kernels()->row(y, W, i);
+}

@@ -1,0 +1,354 @@
+/* math/linear_kernel.h: y = W x for many rows and for few, in the canonical order.
+ *
+ * Many rows: a tile of W (at most MI_TILE_ROWS rows, 1024 columns) is dequantised into
+ * cache in the order in which tile_kernel.h reads it, and all rows of x go over it.
+ * Few rows: each weight is dequantised once, in registers, and used at once. */
+#ifndef MI_MATH_LINEAR_KERNEL_H
+#define MI_MATH_LINEAR_KERNEL_H
+
+#include "math/kernels.h"
+#include "math/linear.h"
+#include "math/tile_kernel.h"
+#include "math/unpack.h"
+
+/* Memory is read this far ahead; the hardware alone keeps up with floats only. */
+enum { AHEAD = 8192 };
+
+ALWAYS_INLINE void prefetch_group(const int type, const unsigned char *p)
+{
+    __builtin_prefetch(p);
+    if (type == MI_Q_F32)
+        __builtin_prefetch(p + 64);
+}
+
+ALWAYS_INLINE int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+ALWAYS_INLINE int64_t element_bytes(const int type)
+{
+    return type == MI_Q_F32 ? 4 : 2;
+}
+
+/* ---- packing -------------------------------------------------------------------------
+ * TILE_N rows make a panel: for each part of the lanes, for each group of 16 columns, VEC
+ * floats of each row. */
+
+/* Puts the 32 (or, at the end, fewer) weights from column k on of row r into its panel. */
+ALWAYS_INLINE void put_packed(float *panel, int r, int k, int padded, const lanes w[2])
+{
+    UNROLL
+    for (int g = 0; g < 2; g++) {
+        if (k + 16 * g >= padded)
+            return;
+        UNROLL
+        for (int part = 0; part < LANES_PARTS; part++) {
+            int64_t step = (int64_t)part * (padded / 16) + k / 16 + g;
+            vec_store(panel + (step * TILE_N + r) * VEC, lanes_part(w[g], part));
+        }
+    }
+}
+
+ALWAYS_INLINE void pack(const int type, float *out, const unsigned char *w, size_t row_bytes, int n,
+                        int k0, int kk)
+{
+    const int padded = (kk + 15) / 16 * 16;
+    const size_t ahead = row_bytes * (size_t)(AHEAD / (kk / 32 * group_bytes(type) + 1) + 1);
+    struct unpack_state state;
+    lanes y[2];
+
+    for (int i = 0; i < n; i++, w += row_bytes) {
+        float *panel = out + (int64_t)(i / TILE_N * TILE_N) * padded;
+        int k = 0, group;
+        for (; k + 32 <= kk; k += 32) {
+            const unsigned char *block = block_of(type, w, k0 + k, &group);
+            prefetch_group(type, block + group * group_bytes(type) + ahead);
+            unpack(type, block, group, &state, y);
+            put_packed(panel, i % TILE_N, k, padded, y);
+        }
+        if (k < kk && is_plain(type)) {
+            unpack_tail(type, w + (k0 + k) * element_bytes(type), kk - k, y);
+            put_packed(panel, i % TILE_N, k, padded, y);
+        }
+    }
+    y[0] = y[1] = lanes_zero();
+    for (int i = n; i % TILE_N; i++)
+        for (int k = 0; k < padded; k += 32)
+            put_packed(out + (int64_t)(i / TILE_N * TILE_N) * padded, i % TILE_N, k, padded, y);
+}
+
+/* ---- few rows ------------------------------------------------------------------------ */
+
+/* The sums of n accumulators. */
+ALWAYS_INLINE void sum_lanes(float *y, const int n, const lanes *c)
+{
+    UNROLL
+    for (int g = 0; g < n; g += 4 * SUM_ROWS) {
+        vec z[SUM_ROWS][4];
+        four s[SUM_ROWS];
+        if (n - g < 4) {
+            UNROLL
+            for (int i = g; i < n; i++)
+                y[i] = lanes_sum(c[i]);
+            break;
+        }
+        UNROLL
+        for (int i = 0; i < 4 * SUM_ROWS; i++)
+            z[i / 4][i % 4] = g + i < n ? lanes_vec(c[g + i]) : vec_zero();
+        vec_sums(s, z);
+        UNROLL
+        for (int i = 0; i < SUM_ROWS; i++)
+            if (g + 4 * i < n)
+                memcpy(y + g + 4 * i, &s[i], (size_t)(n - g - 4 * i < 4 ? n - g - 4 * i : 4) * 4);
+    }
+}
+
+/* What one call of the few-rows kernel works on. */
+struct few {
+    const float *x;
+    int64_t ldx;
+    const unsigned char *w; /* the first of the rows */
+    size_t row_bytes;
+    int rows;                   /* of W that exist, at most R */
+    int k0, k1;                 /* k0 a multiple of 1024 */
+    const unsigned char *ahead; /* what to prefetch: the bytes R rows further on */
+    float *y;
+    int64_t ldy;
+};
+
+/* c[m, r] += x[m, k .. k + n - 1] w[r], n <= 32. */
+ALWAYS_INLINE void few_group(const int M, const int R, const struct few *f, int k, int n,
+                             lanes w[][2], lanes *c)
+{
+    UNROLL
+    for (int g = 0; g < 2; g++) {
+        const int there = n - 16 * g;
+        if (there <= 0)
+            break;
+        UNROLL
+        for (int m = 0; m < M; m++) {
+            const float *p = f->x + m * f->ldx + k + 16 * g;
+            lanes x = there >= 16 ? lanes_load(p) : lanes_load_part(p, there);
+            UNROLL
+            for (int r = 0; r < R; r++)
+                c[m * R + r] = lanes_fma(x, w[r][g], c[m * R + r]);
+        }
+    }
+}
+
+/* M rows of x times R rows of W, columns k0 .. k1 - 1. */
+ALWAYS_INLINE void few_rows(const int type, const int M, const int R, const struct few *f)
+{
+    const unsigned char *row[4], *ahead = f->ahead;
+    struct unpack_state state[4];
+    float sums[FEW_PASS * 4];
+    int group;
+
+    UNROLL
+    for (int r = 0; r < R; r++)
+        row[r] = f->w + (size_t)least(r, f->rows - 1) * f->row_bytes;
+    for (int k = f->k0; k < f->k1;) {
+        const int end = least(f->k1, k + MI_LINEAR_BLOCK);
+        const bool first = k == 0;
+        lanes c[FEW_PASS * 4], w[4][2];
+
+        UNROLL
+        for (int i = 0; i < M * R; i++)
+            c[i] = lanes_zero();
+        for (; k + 32 <= end; k += 32) {
+            UNROLL
+            for (int r = 0; r < R; r++, ahead += group_bytes(type)) {
+                const unsigned char *block = block_of(type, row[r], k, &group);
+                prefetch_group(type, ahead);
+                unpack(type, block, group, &state[r], w[r]);
+            }
+            few_group(M, R, f, k, 32, w, c);
+        }
+        if (k < end && is_plain(type)) {
+            UNROLL
+            for (int r = 0; r < R; r++)
+                unpack_tail(type, row[r] + k * element_bytes(type), end - k, w[r]);
+            few_group(M, R, f, k, end - k, w, c);
+            k = end;
+        }
+        sum_lanes(sums, M * R, c);
+        UNROLL
+        for (int m = 0; m < M; m++)
+            UNROLL
+        for (int r = 0; r < R; r++) {
+            float *y = f->y + m * f->ldy + r;
+            if (r < f->rows)
+                *y = first ? sums[m * R + r] : *y + sums[m * R + r];
+        }
+    }
+}
+
+/* ---- one function for each type (and number of rows) --------------------------------- */
+
+#define FEW_CASE(type, m)                  \
+    case m:                                \
+        few_rows(type, m, FEW_ROWS(m), f); \
+        break;
+
+#define TYPE_FUNCTIONS(type)                                                                   \
+    static __attribute__((noinline)) void pack_##type(float *out, const unsigned char *w,      \
+                                                      size_t row_bytes, int n, int k0, int kk) \
+    {                                                                                          \
+        pack(type, out, w, row_bytes, n, k0, kk);                                              \
+    }                                                                                          \
+    static __attribute__((noinline)) void few_##type(int m, const struct few *f)               \
+    {                                                                                          \
+        switch (m) {                                                                           \
+            FEW_CASES(type)                                                                    \
+        }                                                                                      \
+    }
+
+#if FEW_PASS_MAX == 8
+#define FEW_CASES(type) \
+    FEW_CASE(type, 1)   \
+    FEW_CASE(type, 2)   \
+    FEW_CASE(type, 3)   \
+    FEW_CASE(type, 4)   \
+    FEW_CASE(type, 5)   \
+    FEW_CASE(type, 6)   \
+    FEW_CASE(type, 7)   \
+    FEW_CASE(type, 8)
+#else
+#define FEW_CASES(type) \
+    FEW_CASE(type, 1)   \
+    FEW_CASE(type, 2)   \
+    FEW_CASE(type, 3)   \
+    FEW_CASE(type, 4)
+#endif
+
+#define FOR_EACH_TYPE(X) \
+    X(MI_Q_F32)          \
+    X(MI_Q_F16)          \
+    X(MI_Q_BF16)         \
+    X(MI_Q_Q4_0)         \
+    X(MI_Q_Q4_1)         \
+    X(MI_Q_Q5_0)         \
+    X(MI_Q_Q5_1)         \
+    X(MI_Q_Q8_0)         \
+    X(MI_Q_Q4_K)         \
+    X(MI_Q_Q6_K)
+
+FOR_EACH_TYPE(TYPE_FUNCTIONS)
+
+struct type_kernels {
+    void (*pack)(float *out, const unsigned char *w, size_t row_bytes, int n, int k0, int kk);
+    void (*few)(int m, const struct few *f);
+};
+
+#define TYPE_ROW(type) [type] = {pack_##type, few_##type},
+static const struct type_kernels type_kernels[] = {FOR_EACH_TYPE(TYPE_ROW)};
+
+/* ---- the table's functions ----------------------------------------------------------- */
+
+static void run_few(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
+                    const struct mi_matrix *W, int n0, int n1)
+{
+    const struct type_kernels *kernels = &type_kernels[W->type];
+    const unsigned char *data = W->data;
+    /* Whole rows while x stays in the first cache, else blocks of columns. */
+    const int span = m * (int64_t)W->k > 8192 && m > 1 ? MI_LINEAR_BLOCK : W->k;
+    const int R = FEW_ROWS(m);
+
+    for (int start = n0; start < n1; start += 64)
+        for (int k0 = 0; k0 < W->k; k0 += span)
+            for (int n = start; n < least(start + 64, n1); n += R)
+                for (int i = 0; i < m; i += FEW_PASS) {
+                    struct few f = {
+                        .x = X + i * ldx,
+                        .ldx = ldx,
+                        .w = data + (size_t)n * W->row_bytes,
+                        .row_bytes = W->row_bytes,
+                        .rows = least(R, least(start + 64, n1) - n),
+                        .k0 = k0,
+                        .k1 = least(W->k, k0 + span),
+                        .y = Y + i * ldy + n,
+                        .ldy = ldy,
+                    };
+                    f.ahead = f.w + (size_t)R * W->row_bytes;
+                    if (f.ahead < f.w + AHEAD)
+                        f.ahead = f.w + AHEAD;
+                    kernels->few(least(FEW_PASS, m - i), &f);
+                }
+}
+
+static void run_many(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
+                     const struct mi_matrix *W, int n0, int n1, float *scratch)
+{
+    const unsigned char *data = (const unsigned char *)W->data + (size_t)n0 * W->row_bytes;
+
+    for (int k0 = 0; k0 < W->k; k0 += MI_LINEAR_BLOCK) {
+        const int kk = least(MI_LINEAR_BLOCK, W->k - k0), padded = (kk + 15) / 16 * 16;
+        const int rest = kk % 16;
+        float tail[TILE_M * 16];
+        struct tile t = {.ldx = ldx, .steps = kk / 16, .ldy = ldy, .first = k0 == 0};
+
+        type_kernels[W->type].pack(scratch, data, W->row_bytes, n1 - n0, k0, kk);
+        for (int i = 0, height; i < m; i += height) {
+            height = tile_height(m - i);
+            t.x = X + i * ldx + k0;
+            if (rest) {
+                for (int r = 0; r < height; r++)
+                    lanes_store(tail + 16 * r, lanes_load_part(t.x + r * ldx + kk - rest, rest));
+                t.x_tail = tail;
+            }
+            for (int n = n0; n < n1; n += TILE_N) {
+                t.w = scratch + (int64_t)(n - n0) * padded;
+                t.y = Y + i * ldy + n;
+                t.n = n1 - n;
+                tile_packed[height](&t);
+            }
+        }
+    }
+}
+
+#define ROW_CASE(type) \
+    case type: \
+        block = block_of(type, row, k, &group); \
+        unpack(type, block, group, &state, w); \
+        break;
+
+static void run_row(float *y, const struct mi_matrix *W, int i)
+{
+    const unsigned char *row = (const unsigned char *)W->data + (size_t)i * W->row_bytes, *block;
+    const struct mi_qtype_info *type = mi_qtype_info((int)W->type);
+    struct unpack_state state;
+    lanes w[2] = {lanes_zero(), lanes_zero()};
+    int group = 0, k = 0;
+
+    for (; k + 32 <= W->k; k += 32) {
+        switch (W->type) {
+            FOR_EACH_TYPE(ROW_CASE)
+        }
+        lanes_store(y + k, w[0]);
+        lanes_store(y + k + 16, w[1]);
+    }
+    if (k < W->k) /* a plain type */
+        type->dequantise(y + k, row + (size_t)k * (size_t)type->block_bytes, W->k - k);
+}
+
+static float run_dot(const float *x, const float *w, int64_t k)
+{
+    float y = 0.0f;
+
+    for (int64_t k0 = 0; k0 < k; k0 += MI_LINEAR_BLOCK) {
+        int64_t i = k0, end = k - k0 < MI_LINEAR_BLOCK ? k : k0 + MI_LINEAR_BLOCK;
+        lanes c = lanes_zero();
+        float s;
+        for (; i + 16 <= end; i += 16)
+            c = lanes_fma(lanes_load(x + i), lanes_load(w + i), c);
+        if (i < end)
+            c = lanes_fma(lanes_load_part(x + i, (int)(end - i)),
+                          lanes_load_part(w + i, (int)(end - i)), c);
+        s = lanes_sum(c);
+        y = k0 ? y + s : s;
+    }
+    return y;
+}
+
+#endif
