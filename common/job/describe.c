@@ -1,0 +1,266 @@
+#include "job/describe.h"
+
+#include "base/bytes.h"
+#include "base/escape.h"
+#include "base/mem.h"
+#include "job/batch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- a model ---------------------------------------------------------------- */
+
+static void add_text(struct mi_buf *b, const struct mi_gguf *g, const char *label, const char *key)
+{
+    struct mi_gguf_string s;
+    char text[208];
+
+    if (mi_gguf_text(g, key, &s) && s.len > 0)
+        mi_buf_addf(b, "%s: %s\n", label, mi_escape(text, sizeof text, s.at, s.len));
+}
+
+static uint64_t count_elements(const struct mi_gguf_tensor *t)
+{
+    return t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
+}
+
+static void add_types(struct mi_buf *b, const struct mi_gguf *g)
+{
+    uint64_t elements = 0;
+    char text[24];
+
+    for (size_t i = 0; i < g->n_tensors; i++)
+        elements += count_elements(&g->tensor[i]);
+    mi_buf_addf(b, "parameters: %llu\n", (unsigned long long)elements);
+    for (int type = 0; type < 256; type++) {
+        uint64_t n = 0, bytes = 0;
+
+        for (size_t i = 0; i < g->n_tensors; i++) {
+            n += g->tensor[i].type == type;
+            bytes += g->tensor[i].type == type ? g->tensor[i].n_bytes : 0;
+        }
+        if (n > 0)
+            mi_buf_addf(b, "tensors %s: %llu, %s\n",
+                        mi_qtype_name(type) ? mi_qtype_name(type) : "of an unknown type",
+                        (unsigned long long)n, mi_bytes_text((double)bytes, text));
+    }
+}
+
+static void add_sizes(struct mi_buf *b, const struct mi_config *c)
+{
+    const struct mi_dims *d = &c->dims;
+
+    mi_buf_addf(b, "n_layers: %d\nn_heads: %d\nn_kv_heads: %d\n", d->n_layers, d->n_heads,
+                d->n_kv_heads);
+    mi_buf_addf(b, "d_model: %d\nd_head: %d\nd_mlp: %d\nd_vocab: %d\n", d->d_model, d->d_head,
+                d->d_mlp, d->d_vocab);
+    mi_buf_addf(b, "context: %d\n", d->n_ctx);
+    if (c->window > 0)
+        mi_buf_addf(b, "window: %d\n", c->window);
+    mi_buf_addf(b, "unembedding: %s\n", c->is_tied ? "the embedding" : "its own");
+}
+
+static void add_vocabulary(struct mi_buf *b, const struct mi_session *s)
+{
+    int32_t bos = mi_tokenizer_bos(&s->tokenizer), eos = mi_tokenizer_eos(&s->tokenizer);
+    struct mi_bytes piece;
+    char text[208];
+
+    add_text(b, &s->model.file, "vocabulary", "tokenizer.ggml.model");
+    add_text(b, &s->model.file, "pre-tokenizer", "tokenizer.ggml.pre");
+    mi_buf_addf(b, "tokens: %zu\n", mi_tokenizer_size(&s->tokenizer));
+    if (bos >= 0) {
+        piece = mi_tokenizer_piece(&s->tokenizer, bos);
+        mi_buf_addf(b, "bos: %d %s%s\n", (int)bos, mi_escape(text, sizeof text, piece.at, piece.len),
+                    mi_tokenizer_adds_bos(&s->tokenizer) ? ", put before prompts" : "");
+    }
+    if (eos >= 0) {
+        piece = mi_tokenizer_piece(&s->tokenizer, eos);
+        mi_buf_addf(b, "eos: %d %s\n", (int)eos, mi_escape(text, sizeof text, piece.at, piece.len));
+    }
+    if (s->has_chat)
+        mi_buf_addf(b, "template: %s\n", mi_chat_name(&s->chat));
+    else
+        mi_buf_addf(b, "template: none (%s)\n", s->why_no_chat.text);
+}
+
+/* The memory of one prompt of n tokens. */
+static void add_memory(struct mi_buf *b, const struct mi_model *m, int64_t n)
+{
+    double file = (double)m->file.map.size, cache = (double)mi_cache_bytes(m, n);
+    double work = (double)mi_forward_bytes(m, n < MI_BATCH_ROWS ? (int)n : MI_BATCH_ROWS, n);
+    char text[4][24];
+
+    mi_buf_addf(b, "memory at %lld tokens: %s (file %s, cache %s, working set %s)\n", (long long)n,
+                mi_bytes_text(file + cache + work, text[0]), mi_bytes_text(file, text[1]),
+                mi_bytes_text(cache, text[2]), mi_bytes_text(work, text[3]));
+}
+
+int mi_describe_model(struct mi_buf *b, struct mi_session *s, struct mi_error *err)
+{
+    const struct mi_model *m = &s->model;
+    struct mi_digest digest;
+    char text[33], size[24];
+    int64_t n_ctx = m->config.dims.n_ctx;
+    int r = mi_model_digest(&s->model, &digest, err);
+
+    if (r < 0)
+        return r;
+    add_text(b, &m->file, "name", "general.name");
+    mi_buf_addf(b, "architecture: %s\n", m->config.architecture);
+    add_text(b, &m->file, "licence", "general.license");
+    mi_buf_addf(b, "format: GGUF version %u\n", (unsigned)m->file.version);
+    mi_buf_addf(b, "file: %s\n", mi_bytes_text((double)m->file.map.size, size));
+    mi_buf_addf(b, "digest: %s\n", mi_digest_text(&digest, text));
+    add_sizes(b, &m->config);
+    add_types(b, &m->file);
+    add_vocabulary(b, s);
+    for (int64_t n = 128; n < n_ctx; n *= 8)
+        add_memory(b, m, n);
+    add_memory(b, m, n_ctx);
+    return 0;
+}
+
+/* ---- a prompt --------------------------------------------------------------- */
+
+struct mi_value mi_describe_tokens(struct mi_arena *a, const struct mi_item *item)
+{
+    struct mi_value body = mi_prompt_body(a, &item->prompt);
+
+    mi_set(a, &body, "target",
+           item->target ? mi_ints(a, item->target, (size_t)item->n_target) : mi_nil());
+    mi_set(a, &body, "foil", item->foil ? mi_ints(a, item->foil, (size_t)item->n_foil) : mi_nil());
+    return body;
+}
+
+/* Names of the spans that hold token t, separated by commas. */
+static void add_names(struct mi_buf *b, const struct mi_span *span, size_t n, int64_t t)
+{
+    bool is_first = true;
+
+    for (size_t i = 0; i < n; i++)
+        if (span[i].begin <= t && t < span[i].end) {
+            mi_buf_addf(b, "%s%s", is_first ? "" : ",", mi_quote(span[i].name));
+            is_first = false;
+        }
+    if (is_first)
+        mi_buf_add_char(b, '-');
+}
+
+static void add_ids(struct mi_buf *b, const char *label, const int32_t *ids, int64_t n)
+{
+    if (!ids)
+        return;
+    mi_buf_addf(b, "%s:", label);
+    for (int64_t i = 0; i < n; i++)
+        mi_buf_addf(b, " %d", (int)ids[i]);
+    mi_buf_add_char(b, '\n');
+}
+
+void mi_describe_tokens_table(struct mi_buf *b, const struct mi_item *item)
+{
+    const struct mi_prompt_record *p = &item->prompt;
+    char text[208];
+
+    mi_buf_addf(b, "prompt %s: %lld tokens", mi_quote(p->id), (long long)p->n_tokens);
+    if (p->n_tokens > p->n_prompt)
+        mi_buf_addf(b, ", %lld of them generated", (long long)(p->n_tokens - p->n_prompt));
+    mi_buf_addf(b, "\n%6s %8s %8s  %-24s %-12s %s\n", "number", "id", "byte", "piece", "role",
+                "spans");
+    for (int64_t t = 0; t < p->n_tokens; t++) {
+        mi_buf_addf(b, "%6lld %8d ", (long long)t, (int)p->tokens[t]);
+        if (p->offset && p->offset[t] >= 0)
+            mi_buf_addf(b, "%8lld  ", (long long)p->offset[t]);
+        else
+            mi_buf_addf(b, "%8s  ", "-");
+        mi_escape(text, sizeof text - 2, p->piece[t], p->piece_len[t]);
+        mi_buf_addf(b, "'%s'%*s ", text, strlen(text) < 22 ? (int)(22 - strlen(text)) : 0, "");
+        if (t >= p->n_prompt)
+            mi_buf_add_text(b, "(generated)");
+        else
+            add_names(b, p->roles, p->n_roles, t);
+        mi_buf_add_text(b, "  ");
+        add_names(b, p->spans, p->n_spans, t);
+        mi_buf_add_char(b, '\n');
+    }
+    add_ids(b, "target", item->target, item->n_target);
+    add_ids(b, "foil", item->foil, item->n_foil);
+}
+
+/* ---- a run ------------------------------------------------------------------ */
+
+/* Scores and sums of attention over tokens [from, to): each looks at all before it. */
+static double attention_flops(const struct mi_dims *d, double from, double to)
+{
+    double pairs = (to * (to + 1) - from * (from + 1)) / 2;
+
+    return 4.0 * d->n_layers * d->n_heads * d->d_head * pairs;
+}
+
+/* Bytes of a prompt and a run record: ids, pieces, offsets once; ids, three numbers, top. */
+static double record_bytes(int64_t n_tokens, int n_top)
+{
+    return 256 + (double)n_tokens * (5 + 8 + 5 + 5 + 9 + 9 + 4 + 15.0 * n_top);
+}
+
+static void plan_item(struct mi_plan *plan, const struct mi_session *s, const struct mi_item *item,
+                      const struct mi_run_options *o, bool scores)
+{
+    const struct mi_model *m = &s->model;
+    const struct mi_dims *d = &m->config.dims;
+    int64_t given = item->prompt.n_tokens;
+    int64_t made = o->n_new < d->n_ctx - given ? o->n_new : d->n_ctx - given;
+    int64_t fed = given + (made > 0 ? made - 1 : 0), rest = 0;
+
+    for (int i = 0; i < 2 && scores; i++) {
+        int64_t n = i ? item->n_foil : item->n_target;
+
+        rest += n > 1 ? n - 1 : 0;
+    }
+    plan->n_prompts++;
+    plan->n_given += given;
+    plan->n_made += made > 0 ? made : 0;
+    if (given + made > plan->longest)
+        plan->longest = given + made;
+    plan->flops += (double)(fed + rest) * mi_model_flops_per_token(m, 0, d->n_layers) +
+                   attention_flops(d, 0, (double)fed) +
+                   (double)(rest + (scores ? fed : made)) * mi_model_flops_per_logits(m);
+    plan->bytes += scores ? record_bytes(given + made, o->n_top) : 0;
+}
+
+int mi_plan_run(struct mi_plan *plan, struct mi_session *s, struct mi_source *src,
+                const struct mi_run_options *o, bool scores, struct mi_error *err)
+{
+    const struct mi_model *m = &s->model;
+    int64_t items = o->max_items > 0 ? o->max_items : MI_RUN_ITEMS;
+    struct mi_item item = {0};
+    int r;
+
+    *plan = (struct mi_plan){0};
+    while ((r = mi_source_next(src, s, &item, err)) > 0) {
+        plan_item(plan, s, &item, o, scores);
+        mi_item_free(&item);
+    }
+    if (r < 0)
+        return r;
+    if (items > plan->n_prompts)
+        items = plan->n_prompts;
+    /* as many caches as fit, at least one: mi_run lets the others wait */
+    plan->peak_bytes = (double)m->file.map.size +
+                       (double)mi_forward_bytes(m, MI_BATCH_ROWS, plan->longest) +
+                       (double)items * (double)mi_cache_bytes(m, plan->longest);
+    return 0;
+}
+
+void mi_plan_print(struct mi_buf *b, const struct mi_plan *plan)
+{
+    char text[24];
+
+    mi_buf_addf(b, "prompts: %lld\n", (long long)plan->n_prompts);
+    mi_buf_addf(b, "tokens given: %lld\n", (long long)plan->n_given);
+    mi_buf_addf(b, "tokens generated, at most: %lld\n", (long long)plan->n_made);
+    mi_buf_addf(b, "longest: %lld tokens\n", (long long)plan->longest);
+    mi_buf_addf(b, "floating point operations: %.3g\n", plan->flops);
+    mi_buf_addf(b, "records: about %s\n", mi_bytes_text(plan->bytes, text));
+    mi_buf_addf(b, "peak memory: at most %s\n", mi_bytes_text(plan->peak_bytes, text));
+}

@@ -1,0 +1,47 @@
+/* job/generate.h: runs prompts: scores what is given, goes on with what is likely.
+ *
+ * Several prompts share every pass: each has its own cache, new ones join while others
+ * are still generating, and no result depends on the company, on how a prompt was cut into
+ * passes, on threads or on the instruction set. Records come in the order of the input.
+ *
+ * Logits are looked at in blocks of rows and never kept. Every given token is scored, also
+ * when a generation follows, so scoring a generated text again gives the same bits. */
+#ifndef MI_JOB_GENERATE_H
+#define MI_JOB_GENERATE_H
+
+#include "job/answer.h"
+#include "job/draw.h"
+#include "job/editor.h"
+#include "job/source.h"
+#include "stream/writer.h"
+
+enum { MI_RUN_ITEMS = 64 }; /* prompts under way at once, unless said otherwise */
+
+struct mi_run_options {
+    int64_t n_new;             /* tokens to generate at most; 0: score what is given */
+    struct mi_sampling sampling;
+    struct mi_stops stops;
+    int n_top;                 /* most probable tokens to record at each position; 0: none */
+    int64_t max_memory;        /* bytes; 0: three quarters of what is free */
+    int max_items;             /* prompts under way at once; 0: chosen */
+    int max_rows;              /* rows of a pass; 0: chosen */
+    bool is_flushed;           /* every run record leaves at once (a pipe) */
+    /* The text as it is generated, in the order of the input: whole characters, `is_end`
+     * with the last part of an item (which may be empty). NULL: nobody listens. */
+    int (*text)(void *self, const struct mi_item *item, const char *bytes, size_t n, bool is_end,
+                struct mi_error *err);
+    void *self;
+};
+
+struct mi_run_totals {
+    int64_t n_prompts, n_given, n_made; /* prompts, tokens read, tokens generated */
+    double given_s, made_s;             /* seconds that went into each, by rows of the passes */
+};
+
+/* Runs every item of the source. `edits` may be NULL. `out` NULL: no records, and prompts are
+ * not scored. */
+int mi_run(struct mi_session *s, struct mi_source *src, struct mi_editor *edits,
+           const struct mi_run_options *o, struct mi_writer *out, struct mi_run_totals *totals,
+           struct mi_error *err) MI_MUST_USE;
+
+#endif
