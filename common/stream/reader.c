@@ -269,7 +269,7 @@ static int check_nothing_follows(struct mi_reader_state *s, struct mi_error *err
                        begins_stream(bytes, have) ? "a second stream" : "more bytes",
                        (unsigned long long)s->source.offset,
                        begins_stream(bytes, have) ? "; join streams with mi-view merge" : "");
-    return s->source.memory ? 0 : mi_in_unchanged(&s->source.in, err);
+    return mi_in_unchanged(&s->source.in, err);
 }
 
 static int finish(struct mi_reader_state *s, struct mi_error *err)
@@ -323,14 +323,16 @@ static int read_header(struct mi_reader_state *s, struct mi_error *err)
     return 0;
 }
 
-static int open_state(struct mi_reader *r, struct mi_reader_state *s, int status,
-                      struct mi_error *err)
+int mi_reader_open_in(struct mi_reader *r, struct mi_in *in, struct mi_error *err)
 {
+    struct mi_reader_state *s = mi_alloc_zero(1, sizeof *s);
+    int status;
+
     r->state = s;
     s->max_record = MI_MAX_RECORD;
     mi_hash_init(&s->hash);
-    if (status == 0)
-        status = read_header(s, err);
+    mi_source_open(&s->source, in);
+    status = read_header(s, err);
     if (status < 0)
         mi_reader_close(r);
     return status;
@@ -338,18 +340,20 @@ static int open_state(struct mi_reader *r, struct mi_reader_state *s, int status
 
 int mi_reader_open(struct mi_reader *r, const char *path, struct mi_error *err)
 {
-    struct mi_reader_state *s = mi_alloc_zero(1, sizeof *s);
+    struct mi_in in;
+    int status = mi_in_open(&in, path, err);
 
-    return open_state(r, s, mi_source_open(&s->source, path, err), err);
+    r->state = NULL;
+    return status < 0 ? status : mi_reader_open_in(r, &in, err);
 }
 
 int mi_reader_open_bytes(struct mi_reader *r, const void *bytes, size_t len, const char *name,
                          struct mi_error *err)
 {
-    struct mi_reader_state *s = mi_alloc_zero(1, sizeof *s);
+    struct mi_in in;
 
-    mi_source_open_bytes(&s->source, bytes, len, name);
-    return open_state(r, s, 0, err);
+    mi_in_of_bytes(&in, name, bytes, len);
+    return mi_reader_open_in(r, &in, err);
 }
 
 void mi_reader_limit(struct mi_reader *r, uint64_t max_record_bytes)

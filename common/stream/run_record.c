@@ -102,7 +102,7 @@ static int read_number(const struct mi_value *v, const char *key, double *out, s
 static int read_reals(struct mi_arena *a, const struct mi_value *body, const char *key, int64_t n,
                       const double **out, struct mi_error *err)
 {
-    const struct mi_value *list;
+    const struct mi_value *list = NULL;
     double *x;
     int r = find_array(body, key, n, &list, err);
 
@@ -118,7 +118,7 @@ static int read_reals(struct mi_arena *a, const struct mi_value *body, const cha
 static int read_tokens(struct mi_arena *a, const struct mi_value *body, struct mi_run_record *r,
                        struct mi_error *err)
 {
-    const struct mi_value *list;
+    const struct mi_value *list = NULL;
     int32_t *token;
     int status = find_array(body, "tokens", -1, &list, err);
 
@@ -140,7 +140,7 @@ static int read_tokens(struct mi_arena *a, const struct mi_value *body, struct m
 static int read_ranks(struct mi_arena *a, const struct mi_value *body, struct mi_run_record *r,
                       struct mi_error *err)
 {
-    const struct mi_value *list;
+    const struct mi_value *list = NULL;
     int64_t *rank = mi_arena_alloc(a, ((size_t)r->n_tokens + 1) * sizeof *rank);
     int status = find_array(body, "rank", r->n_tokens, &list, err);
 

@@ -1,21 +1,13 @@
 #include "stream/source.h"
 
-#include "base/mem.h"
-
 #include <string.h>
 
 enum { CHUNK = 256 << 10 };
 
-int mi_source_open(struct mi_source *s, const char *path, struct mi_error *err)
+void mi_source_open(struct mi_source *s, struct mi_in *in)
 {
-    *s = (struct mi_source){0};
-    return mi_in_open(&s->in, path, err);
-}
-
-void mi_source_open_bytes(struct mi_source *s, const void *bytes, size_t len, const char *name)
-{
-    *s = (struct mi_source){.memory = len ? bytes : (const void *)"", .memory_left = len};
-    s->in.name = mi_strdup(name);
+    *s = (struct mi_source){.in = *in};
+    *in = (struct mi_in){0};
 }
 
 /* Reads once, behind what is there. */
@@ -32,14 +24,7 @@ static int64_t read_more(struct mi_source *s, struct mi_error *err)
         s->at = 0;
     }
     mi_buf_reserve(&s->buf, CHUNK);
-    if (s->memory) {
-        got = s->memory_left < CHUNK ? (int64_t)s->memory_left : CHUNK;
-        memcpy(s->buf.data + s->buf.len, s->memory, (size_t)got);
-        s->memory += got;
-        s->memory_left -= (size_t)got;
-    } else {
-        got = mi_in_read(&s->in, s->buf.data + s->buf.len, s->buf.cap - s->buf.len, err);
-    }
+    got = mi_in_read(&s->in, s->buf.data + s->buf.len, s->buf.cap - s->buf.len, err);
     if (got > 0)
         s->buf.len += (size_t)got;
     else if (got == 0)

@@ -12,16 +12,13 @@
 /* A file, a pipe or memory, read from front to back; never sought. */
 struct mi_source {
     struct mi_in in;
-    const unsigned char *memory; /* [memory_left] when it is no file */
-    size_t memory_left;
     struct mi_buf buf; /* what was read and not yet taken begins at `at` */
     size_t at;
     uint64_t offset;   /* of that byte in the input */
     bool is_at_end;    /* nothing comes after what is in buf */
 };
 
-int mi_source_open(struct mi_source *s, const char *path, struct mi_error *err) MI_MUST_USE;
-void mi_source_open_bytes(struct mi_source *s, const void *bytes, size_t len, const char *name);
+void mi_source_open(struct mi_source *s, struct mi_in *in); /* *in moves into s */
 /* Makes n bytes available if the input has them: *bytes is where they begin, the result
  * how many are there (fewer than n only at the end of the input), < 0 on failure. Memory
  * grows with what arrives, not with n. */
