@@ -6,14 +6,14 @@
 #include "stream/format.h"
 #include "stream/frame.h"
 #include "stream/header.h"
+#include "stream/intake.h"
 #include "stream/magic.h"
 #include "stream/seek.h"
-#include "stream/source.h"
 
 #include <string.h>
 
 struct mi_reader_state {
-    struct mi_source source;
+    struct mi_intake intake;
     struct mi_unpacker unpacker;
     struct mi_hash hash; /* over canonical records, but for the end */
     struct mi_seek seek; /* of the frames that were read */
@@ -37,7 +37,7 @@ struct mi_reader_state {
 /* "'NAME': record N (byte B): what went wrong". */
 static int blame_record(struct mi_reader_state *s, struct mi_error *err)
 {
-    return mi_fail_in(err, "'%s': record %llu (byte %llu)", mi_quote(s->source.in.name),
+    return mi_fail_in(err, "'%s': record %llu (byte %llu)", mi_quote(s->intake.in.name),
                       (unsigned long long)s->records, (unsigned long long)s->frame_offset);
 }
 
@@ -52,11 +52,11 @@ static int fail_cut(struct mi_reader_state *s, uint64_t end, struct mi_error *er
 {
     if (s->records == 0)
         return mi_fail(err, MI_EXIT_DATA, "'%s': ends before its header (byte %llu)",
-                       mi_quote(s->source.in.name), (unsigned long long)end);
+                       mi_quote(s->intake.in.name), (unsigned long long)end);
     return mi_fail(err, MI_EXIT_DATA,
                    "'%s': ends after record %llu without an end record (byte %llu; was its writer "
                    "stopped?)",
-                   mi_quote(s->source.in.name), (unsigned long long)s->records - 1,
+                   mi_quote(s->intake.in.name), (unsigned long long)s->records - 1,
                    (unsigned long long)end);
 }
 
@@ -64,7 +64,7 @@ static int fail_cut(struct mi_reader_state *s, uint64_t end, struct mi_error *er
 static int64_t want(struct mi_reader_state *s, size_t n, const unsigned char **bytes,
                     struct mi_error *err)
 {
-    return mi_source_want(&s->source, n, bytes, err);
+    return mi_intake_want(&s->intake, n, bytes, err);
 }
 
 /* ---- frames ------------------------------------------------------------------- */
@@ -99,16 +99,16 @@ static int64_t find_frame(struct mi_reader_state *s, struct mi_frame_scan *scan,
     int64_t have = want(s, 1, bytes, err);
     int status = 0;
 
-    s->frame_offset = s->source.offset;
+    s->frame_offset = s->intake.offset;
     if (have == 0)
-        return fail_cut(s, s->source.offset, err);
+        return fail_cut(s, s->intake.offset, err);
     while (have >= 0 && status == 0) {
         status = mi_frame_next(scan, *bytes, (size_t)have, frame_limit(s), err);
         if (status < 0)
             return blame_record(s, err);
         have = want(s, scan->need, bytes, err);
         if (have >= 0 && (uint64_t)have < scan->need)
-            return fail_cut(s, s->source.offset + (uint64_t)have, err);
+            return fail_cut(s, s->intake.offset + (uint64_t)have, err);
     }
     return have < 0 ? have : (int64_t)scan->need;
 }
@@ -140,7 +140,7 @@ static int read_block(struct mi_reader_state *s, struct mi_error *err)
         return fail_record(s, err, "a frame of more than 4 GiB");
     if (s->magic.has_table)
         mi_seek_add(&s->seek, (uint32_t)length, (uint32_t)scan.content);
-    mi_source_take(&s->source, (size_t)length);
+    mi_intake_take(&s->intake, (size_t)length);
     s->block_len = scan.content;
     s->block_at = 0;
     return 0;
@@ -248,10 +248,10 @@ static int check_table(struct mi_reader_state *s, struct mi_error *err)
     else if ((uint64_t)have < table.len || memcmp(bytes, table.data, table.len) != 0)
         status = mi_fail(
             err, MI_EXIT_DATA, "'%s': the seek table after record %llu is %s (byte %llu)",
-            mi_quote(s->source.in.name), (unsigned long long)s->records,
-            (uint64_t)have < table.len ? "cut" : "wrong", (unsigned long long)s->source.offset);
+            mi_quote(s->intake.in.name), (unsigned long long)s->records,
+            (uint64_t)have < table.len ? "cut" : "wrong", (unsigned long long)s->intake.offset);
     else
-        mi_source_take(&s->source, table.len);
+        mi_intake_take(&s->intake, table.len);
     mi_buf_free(&table);
     return status;
 }
@@ -265,11 +265,11 @@ static int check_nothing_follows(struct mi_reader_state *s, struct mi_error *err
         return (int)have;
     if (have > 0)
         return mi_fail(err, MI_EXIT_DATA, "'%s': %s after the end record (byte %llu)%s",
-                       mi_quote(s->source.in.name),
+                       mi_quote(s->intake.in.name),
                        begins_stream(bytes, have) ? "a second stream" : "more bytes",
-                       (unsigned long long)s->source.offset,
+                       (unsigned long long)s->intake.offset,
                        begins_stream(bytes, have) ? "; join streams with mi-view merge" : "");
-    return mi_in_unchanged(&s->source.in, err);
+    return mi_in_unchanged(&s->intake.in, err);
 }
 
 static int finish(struct mi_reader_state *s, struct mi_error *err)
@@ -298,8 +298,8 @@ static int read_magic(struct mi_reader_state *s, struct mi_error *err)
     if (have < 0)
         return (int)have;
     if (mi_magic_read(bytes, (size_t)have, &s->magic, err) < 0)
-        return mi_fail_in(err, "'%s'", mi_quote(s->source.in.name));
-    mi_source_take(&s->source, MI_MAGIC_SIZE);
+        return mi_fail_in(err, "'%s'", mi_quote(s->intake.in.name));
+    mi_intake_take(&s->intake, MI_MAGIC_SIZE);
     if (s->magic.has_table)
         mi_seek_add(&s->seek, MI_MAGIC_SIZE, 0);
     return 0;
@@ -313,7 +313,7 @@ static int read_header(struct mi_reader_state *s, struct mi_error *err)
     if ((status = read_magic(s, err)) < 0 || (status = read_record(s, err)) < 0)
         return status;
     if (mi_header_check(&s->record.body, err) < 0)
-        return mi_fail_in(err, "'%s': header", mi_quote(s->source.in.name));
+        return mi_fail_in(err, "'%s': header", mi_quote(s->intake.in.name));
     version = mi_get(&s->record.body, "version");
     if (version->as.array.item[0].as.integer != s->magic.major ||
         version->as.array.item[1].as.integer != s->magic.minor)
@@ -331,7 +331,7 @@ int mi_reader_open_in(struct mi_reader *r, struct mi_in *in, struct mi_error *er
     r->state = s;
     s->max_record = MI_MAX_RECORD;
     mi_hash_init(&s->hash);
-    mi_source_open(&s->source, in);
+    mi_intake_open(&s->intake, in);
     status = read_header(s, err);
     if (status < 0)
         mi_reader_close(r);
@@ -388,7 +388,7 @@ int mi_reader_next(struct mi_reader *r, struct mi_record *rec, struct mi_error *
         return 0;
     if (s->has_failed)
         return mi_fail(err, MI_EXIT_DATA, "'%s': reading has failed before",
-                       mi_quote(s->source.in.name));
+                       mi_quote(s->intake.in.name));
     status = next(s, rec, err);
     s->has_failed = status < 0;
     return status;
@@ -406,12 +406,12 @@ struct mi_digest mi_reader_digest(const struct mi_reader *r)
 
 const char *mi_reader_name(const struct mi_reader *r)
 {
-    return r->state->source.in.name;
+    return r->state->intake.in.name;
 }
 
 int mi_reader_blame(const struct mi_reader *r, struct mi_error *err)
 {
-    return mi_fail_in(err, "'%s': record %llu", mi_quote(r->state->source.in.name),
+    return mi_fail_in(err, "'%s': record %llu", mi_quote(r->state->intake.in.name),
                       (unsigned long long)r->state->record.sequence);
 }
 
@@ -422,7 +422,7 @@ void mi_reader_close(struct mi_reader *r)
     r->state = NULL;
     if (!s)
         return;
-    mi_source_close(&s->source);
+    mi_intake_close(&s->intake);
     mi_unpacker_free(&s->unpacker);
     mi_hash_free(&s->hash);
     mi_seek_free(&s->seek);

@@ -1,6 +1,6 @@
-/* stream/source.h: the bytes of an input, asked for by count, with their offset. */
-#ifndef MI_STREAM_SOURCE_H
-#define MI_STREAM_SOURCE_H
+/* stream/intake.h: the bytes of an input, asked for by count, with their offset. */
+#ifndef MI_STREAM_INTAKE_H
+#define MI_STREAM_INTAKE_H
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* A file, a pipe or memory, read from front to back; never sought. */
-struct mi_source {
+struct mi_intake {
     struct mi_in in;
     struct mi_buf buf; /* what was read and not yet taken begins at `at` */
     size_t at;
@@ -18,13 +18,13 @@ struct mi_source {
     bool is_at_end;    /* nothing comes after what is in buf */
 };
 
-void mi_source_open(struct mi_source *s, struct mi_in *in); /* *in moves into s */
+void mi_intake_open(struct mi_intake *s, struct mi_in *in); /* *in moves into s */
 /* Makes n bytes available if the input has them: *bytes is where they begin, the result
  * how many are there (fewer than n only at the end of the input), < 0 on failure. Memory
  * grows with what arrives, not with n. */
-int64_t mi_source_want(struct mi_source *s, size_t n, const unsigned char **bytes,
+int64_t mi_intake_want(struct mi_intake *s, size_t n, const unsigned char **bytes,
                        struct mi_error *err) MI_MUST_USE;
-void mi_source_take(struct mi_source *s, size_t n); /* n of them are done with */
-void mi_source_close(struct mi_source *s);
+void mi_intake_take(struct mi_intake *s, size_t n); /* n of them are done with */
+void mi_intake_close(struct mi_intake *s);
 
 #endif

@@ -1,17 +1,17 @@
-#include "stream/source.h"
+#include "stream/intake.h"
 
 #include <string.h>
 
 enum { CHUNK = 256 << 10 };
 
-void mi_source_open(struct mi_source *s, struct mi_in *in)
+void mi_intake_open(struct mi_intake *s, struct mi_in *in)
 {
-    *s = (struct mi_source){.in = *in};
+    *s = (struct mi_intake){.in = *in};
     *in = (struct mi_in){0};
 }
 
 /* Reads once, behind what is there. */
-static int64_t read_more(struct mi_source *s, struct mi_error *err)
+static int64_t read_more(struct mi_intake *s, struct mi_error *err)
 {
     int64_t got;
 
@@ -32,7 +32,7 @@ static int64_t read_more(struct mi_source *s, struct mi_error *err)
     return got;
 }
 
-int64_t mi_source_want(struct mi_source *s, size_t n, const unsigned char **bytes,
+int64_t mi_intake_want(struct mi_intake *s, size_t n, const unsigned char **bytes,
                        struct mi_error *err)
 {
     while (s->buf.len - s->at < n && !s->is_at_end) {
@@ -45,15 +45,15 @@ int64_t mi_source_want(struct mi_source *s, size_t n, const unsigned char **byte
     return (int64_t)(s->buf.len - s->at);
 }
 
-void mi_source_take(struct mi_source *s, size_t n)
+void mi_intake_take(struct mi_intake *s, size_t n)
 {
     s->at += n;
     s->offset += n;
 }
 
-void mi_source_close(struct mi_source *s)
+void mi_intake_close(struct mi_intake *s)
 {
     mi_in_close(&s->in);
     mi_buf_free(&s->buf);
-    *s = (struct mi_source){0};
+    *s = (struct mi_intake){0};
 }
