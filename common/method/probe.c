@@ -4,7 +4,6 @@
 #include "stats/auc.h"
 
 #include <math.h>
-#include <string.h>
 
 const char *mi_probe_figure_id(enum mi_probe_figure f)
 {
@@ -155,48 +154,4 @@ double mi_probe_orient(double *score, const struct mi_cases *s, double *threshol
     }
     *threshold = (sum[1] / n[1] + sum[0] / n[0]) / 2;
     return sign;
-}
-
-/* ---- cross-fitting -------------------------------------------------------------- */
-
-static void score_fold(double *score, const struct mi_direction *d, const struct mi_cases *s,
-                       const double *projection, const int32_t *fold, int k)
-{
-    double scale = fabs(d->scale);
-
-    for (int64_t i = 0; i < s->n; i++)
-        if (fold[s->group[i]] == k)
-            score[i] = (projection[i] - d->threshold) / (scale > 0 ? scale : 1);
-}
-
-int mi_probe_cross_score(double *score, enum mi_method m, const struct mi_cases *s, const float *x,
-                         int64_t D, const struct mi_direction_options *o, const int32_t *fold,
-                         int n_folds, struct mi_error *err)
-{
-    unsigned char *keep = mi_alloc_n((size_t)s->n_groups, 1);
-    double *projection = mi_alloc_n((size_t)s->n, sizeof *projection);
-    int r = 0;
-
-    for (int k = 0; k < n_folds && r == 0; k++) {
-        struct mi_cases train = {0};
-        struct mi_direction d = {0};
-
-        for (int32_t g = 0; g < s->n_groups; g++)
-            keep[g] = fold[g] != k;
-        mi_cases_part(&train, s, keep);
-        if (train.n == s->n) { /* an empty fold */
-            mi_cases_free(&train);
-            continue;
-        }
-        r = mi_direction_fit(&d, m, &train, x, D, o, err);
-        if (r == 0) {
-            mi_direction_project(projection, s, x, D, d.v);
-            score_fold(score, &d, s, projection, fold, k);
-        }
-        mi_direction_free(&d);
-        mi_cases_free(&train);
-    }
-    mi_free(projection);
-    mi_free(keep);
-    return r;
 }

@@ -44,12 +44,4 @@ struct mi_figure mi_control_figure(const double *value, int n);
  * sign. */
 double mi_probe_orient(double *score, const struct mi_cases *s, double *threshold);
 
-/* Scores every row by a probe that has not seen its group: for each fold the method is fitted
- * on the other folds and its rows get (projection - threshold) / |scale|, so that 0 is the
- * boundary in all folds. fold [n_groups] in 0 .. n_folds - 1. score [s->n]. A fold whose
- * complement cannot be fitted fails with the method's message. */
-int mi_probe_cross_score(double *score, enum mi_method m, const struct mi_cases *s, const float *x,
-                         int64_t D, const struct mi_direction_options *o, const int32_t *fold,
-                         int n_folds, struct mi_error *err) MI_MUST_USE;
-
 #endif

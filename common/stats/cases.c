@@ -165,10 +165,3 @@ bool mi_in_train(uint64_t seed, const char *group, double share)
 
     return mi_rng_uniform(&rng) < share;
 }
-
-int mi_fold_of(uint64_t seed, const char *group, int n_folds)
-{
-    struct mi_rng rng = mi_rng_make(seed, "fold", group);
-
-    return (int)mi_rng_below(&rng, (uint64_t)n_folds);
-}

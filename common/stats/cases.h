@@ -38,7 +38,4 @@ void mi_cases_shuffle(struct mi_cases *to, const struct mi_cases *s, uint64_t se
  * else is in its stream. */
 bool mi_in_train(uint64_t seed, const char *group, double share);
 
-/* Fold of the group, 0 .. n_folds - 1, keyed alike. */
-int mi_fold_of(uint64_t seed, const char *group, int n_folds);
-
 #endif
