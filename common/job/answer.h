@@ -23,7 +23,8 @@ struct mi_answer {
 
 /* Appends a piece. True when a stop string is there now: then the text ends before the
  * earliest one. */
-bool mi_answer_add(struct mi_answer *a, const char *piece, size_t len, const struct mi_stops *stops);
+bool mi_answer_add(struct mi_answer *a, const char *piece, size_t len,
+                   const struct mi_stops *stops);
 /* Bytes that may be shown now and were not yet: whole characters, of which no later piece
  * makes a stop string; at the end (is_end) all. Returns their number; *at is borrowed until
  * the next call. */

@@ -71,7 +71,8 @@ static void add_vocabulary(struct mi_buf *b, const struct mi_session *s)
     mi_buf_addf(b, "tokens: %zu\n", mi_tokenizer_size(&s->tokenizer));
     if (bos >= 0) {
         piece = mi_tokenizer_piece(&s->tokenizer, bos);
-        mi_buf_addf(b, "bos: %d %s%s\n", (int)bos, mi_escape(text, sizeof text, piece.at, piece.len),
+        mi_buf_addf(b, "bos: %d %s%s\n", (int)bos,
+                    mi_escape(text, sizeof text, piece.at, piece.len),
                     mi_tokenizer_adds_bos(&s->tokenizer) ? ", put before prompts" : "");
     }
     if (eos >= 0) {

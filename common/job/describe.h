@@ -20,8 +20,8 @@ struct mi_plan {
     int64_t n_prompts, n_given, n_made; /* n_made: at most */
     int64_t longest;                    /* tokens of one prompt and its generation */
     double flops;
-    double bytes;                       /* of the records before compression, about */
-    double peak_bytes;                  /* file + caches + working set */
+    double bytes;      /* of the records before compression, about */
+    double peak_bytes; /* file + caches + working set */
 };
 /* Reads the source to its end. scores: records are written, so given tokens are scored. */
 int mi_plan_run(struct mi_plan *plan, struct mi_session *s, struct mi_source *src,

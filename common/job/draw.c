@@ -114,8 +114,9 @@ static void weigh(const struct mi_sampling *s, struct mi_draw_room *r, int64_t v
         r->weight[i] = mi_exp(((double)r->logits[i] - max) / s->temperature);
 }
 
-int32_t mi_draw_token(const struct mi_sampling *s, const float *logits, int64_t v, const int32_t *seen,
-                  int64_t n_seen, const char *id, int64_t step, struct mi_draw_room *room)
+int32_t mi_draw_token(const struct mi_sampling *s, const float *logits, int64_t v,
+                      const int32_t *seen, int64_t n_seen, const char *id, int64_t step,
+                      struct mi_draw_room *room)
 {
     bool is_plain = s->top_k <= 0 && s->top_p >= 1;
     double sum = 0, mark, at = 0;

@@ -20,16 +20,17 @@ struct mi_sampling {
 
 /* Room for one row; `{0}` is valid, grows on demand, one a thread. */
 struct mi_draw_room {
-    float *logits;   /* [v] */
-    double *weight;  /* [v] */
-    int32_t *order;  /* [v] */
+    float *logits;  /* [v] */
+    double *weight; /* [v] */
+    int32_t *order; /* [v] */
     int64_t v;
 };
 void mi_draw_room_free(struct mi_draw_room *r);
 
 /* logits [v] stay as they are. seen [n_seen]: ids below v. step: number of the generated
  * token, from 0. */
-int32_t mi_draw_token(const struct mi_sampling *s, const float *logits, int64_t v, const int32_t *seen,
-                  int64_t n_seen, const char *id, int64_t step, struct mi_draw_room *room);
+int32_t mi_draw_token(const struct mi_sampling *s, const float *logits, int64_t v,
+                      const int32_t *seen, int64_t n_seen, const char *id, int64_t step,
+                      struct mi_draw_room *room);
 
 #endif

@@ -13,36 +13,36 @@
 
 /* Tokens over one cache, and their scores. */
 struct mi_strand {
-    struct mi_item view;  /* the item with these tokens, as editors see it; owns nothing */
+    struct mi_item view; /* the item with these tokens, as editors see it; owns nothing */
     struct mi_cache cache;
-    bool is_open;         /* the cache is there */
-    int64_t n, cap;       /* tokens known; room in every array below */
-    int64_t n_fed;        /* went through the model */
-    int32_t *tokens;      /* [cap] */
-    const char **piece;   /* [cap] */
-    size_t *piece_len;    /* [cap] */
-    int64_t *offset;      /* [cap] */
-    double *logp;         /* [cap]; NaN: not known */
-    double *entropy;      /* [cap] */
-    int64_t *rank;        /* [cap]; -1: not known */
-    int32_t *top_token;   /* [cap, n_top] */
-    double *top_logp;     /* [cap, n_top] */
+    bool is_open;       /* the cache is there */
+    int64_t n, cap;     /* tokens known; room in every array below */
+    int64_t n_fed;      /* went through the model */
+    int32_t *tokens;    /* [cap] */
+    const char **piece; /* [cap] */
+    size_t *piece_len;  /* [cap] */
+    int64_t *offset;    /* [cap] */
+    double *logp;       /* [cap]; NaN: not known */
+    double *entropy;    /* [cap] */
+    int64_t *rank;      /* [cap]; -1: not known */
+    int32_t *top_token; /* [cap, n_top] */
+    double *top_logp;   /* [cap, n_top] */
 };
 
 struct mi_flight {
     struct mi_item item;
     struct mi_strand main, target, foil; /* n = 0: there is none */
-    int64_t n_given;      /* tokens of main that were not generated here */
-    int64_t n_new;        /* how many may be generated */
+    int64_t n_given;                     /* tokens of main that were not generated here */
+    int64_t n_new;                       /* how many may be generated */
     int n_top;
-    bool has_chosen;      /* the pass in hand has put a token at main.tokens[main.n] */
-    const char *stop;     /* see stream/run_record.h; NULL while it runs, and of a score */
+    bool has_chosen;  /* the pass in hand has put a token at main.tokens[main.n] */
+    const char *stop; /* see stream/run_record.h; NULL while it runs, and of a score */
     bool is_done;
     struct mi_answer answer;
-    bool has_next;        /* next_* hold what would follow the last token */
-    int32_t *next_token;  /* [n_top] */
+    bool has_next;       /* next_* hold what would follow the last token */
+    int32_t *next_token; /* [n_top] */
     double *next_logp;
-    size_t bytes;         /* of its caches when they are full; the caller's book */
+    size_t bytes; /* of its caches when they are full; the caller's book */
 };
 
 /* Takes the item over (it is left empty). Its tokens + n_new stay within the context. */
@@ -59,7 +59,8 @@ void mi_flight_branch(struct mi_flight *f, const struct mi_model *m);
 /* Room for `more` tokens behind those that are known, so that a pass may write there. */
 void mi_strand_reserve(struct mi_strand *s, int64_t more, int n_top);
 /* After a pass: the chosen token joins, and the reason to stop is looked for. */
-void mi_flight_settle(struct mi_flight *f, const struct mi_session *s, const struct mi_stops *stops);
+void mi_flight_settle(struct mi_flight *f, const struct mi_session *s,
+                      const struct mi_stops *stops);
 /* The records; text is what answer holds. Borrow from the flight and the arena. */
 struct mi_value mi_flight_prompt_body(const struct mi_flight *f, struct mi_arena *a);
 struct mi_value mi_flight_run_body(const struct mi_flight *f, struct mi_arena *a);

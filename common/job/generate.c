@@ -20,29 +20,29 @@ enum {
 struct run {
     struct mi_session *session;
     struct mi_source *source;
-    struct mi_editor *edits;        /* NULL: none */
+    struct mi_editor *edits; /* NULL: none */
     const struct mi_run_options *o;
-    struct mi_writer *out;          /* NULL: text only */
+    struct mi_writer *out; /* NULL: text only */
     struct mi_run_totals *totals;
-    struct mi_flight **flight;      /* [n] in the order of the input; done ones wait for the first */
+    struct mi_flight **flight; /* [n] in the order of the input; done ones wait for the first */
     size_t n, cap;
-    struct mi_flight *waiting;      /* read, but did not fit yet */
-    bool is_ended;                  /* of the source */
-    int n_live, max_items, max_rows;
+    struct mi_flight *waiting; /* read, but did not fit yet */
+    bool is_ended;             /* of the source */
+    int n_live, max_items, max_rows, n_top;
     int64_t limit, cache_bytes, longest; /* memory allowed; of the live caches; tokens of one */
-    bool keeps_scores;              /* an edit needs attention scores or patterns in memory */
+    bool keeps_scores;                   /* an edit needs attention scores or patterns in memory */
     struct mi_draw_room room[MI_PAR_MAX];
     /* the pass in hand */
-    struct mi_sequence *sequence;   /* [n_sequences] */
+    struct mi_sequence *sequence; /* [n_sequences] */
     struct mi_strand **strand;
     struct mi_flight **owner;
     const struct mi_item **item;
     size_t sequence_cap, strand_cap, owner_cap, item_cap;
     int n_sequences, n_rows, n_made_rows;
-    int *logit_row;                 /* [max_rows], shared out among the sequences */
+    int *logit_row; /* [max_rows], shared out among the sequences */
     int n_logit_rows;
-    bool *is_bad;                   /* [max_rows] of a block of logits */
-    struct mi_arena arena;          /* of the records in hand */
+    bool *is_bad;          /* [max_rows] of a block of logits */
+    struct mi_arena arena; /* of the records in hand */
 };
 
 /* ---- looking at logits ------------------------------------------------------ */
@@ -68,7 +68,8 @@ static bool score_main(struct mi_flight *f, const float *logits, int64_t v, doub
 }
 
 /* Token t of a continuation; of the first one the row is the prompt's last. */
-static bool score_continuation(struct mi_strand *s, const float *logits, double normalizer, int64_t t)
+static bool score_continuation(struct mi_strand *s, const float *logits, double normalizer,
+                               int64_t t)
 {
     if (s->n == 0)
         return true;
@@ -119,8 +120,7 @@ static void look_at_row(void *ctx, int64_t i, int thread)
     if (!isfinite(normalizer))
         l->run->is_bad[i] = true;
     else if (s == &f->main)
-        l->run->is_bad[i] =
-            !look_at_main(l, f, logits, l->view->width, normalizer, t, thread);
+        l->run->is_bad[i] = !look_at_main(l, f, logits, l->view->width, normalizer, t, thread);
     else
         l->run->is_bad[i] = !score_continuation(s, logits, normalizer, t);
 }
@@ -266,8 +266,8 @@ static int run_pass(struct run *run, struct mi_error *err)
 static int64_t pass_bytes(const struct run *run, int64_t longest)
 {
     const struct mi_model *m = &run->session->model;
-    int64_t bytes = (int64_t)m->file.map.size +
-                    (int64_t)mi_forward_bytes(m, run->max_rows, longest);
+    int64_t bytes =
+        (int64_t)m->file.map.size + (int64_t)mi_forward_bytes(m, run->max_rows, longest);
 
     if (run->keeps_scores)
         bytes += 4 * (int64_t)m->config.dims.n_heads * run->max_rows * longest;
@@ -305,8 +305,10 @@ static int check_tokens(const struct run *run, const struct mi_item *item, const
 
     for (int64_t t = 0; t < n; t++)
         if (tokens[t] < 0 || tokens[t] >= v)
-            return mi_fail(err, MI_EXIT_DATA, "prompt '%s': token id %d is not in the vocabulary "
-                           "of %d", mi_quote(item->prompt.id), (int)tokens[t], v);
+            return mi_fail(err, MI_EXIT_DATA,
+                           "prompt '%s': token id %d is not in the vocabulary "
+                           "of %d",
+                           mi_quote(item->prompt.id), (int)tokens[t], v);
     return 0;
 }
 
@@ -337,7 +339,7 @@ static int read_item(struct run *run, struct mi_error *err)
     if (!run->out) /* nobody would see their scores */
         item.target = item.foil = NULL;
     run->waiting = mi_alloc(sizeof *run->waiting);
-    mi_flight_start(run->waiting, &item, run->session, run->o->n_new, run->o->n_top);
+    mi_flight_start(run->waiting, &item, run->session, run->o->n_new, run->n_top);
     run->waiting->bytes = mi_flight_bytes(run->waiting, &run->session->model);
     return 1;
 }
@@ -372,9 +374,7 @@ static int tell_text(struct run *run, struct mi_flight *f, struct mi_error *err)
     if (!run->o->text)
         return 0;
     n = mi_answer_take(&f->answer, &run->o->stops, f->is_done, &at);
-    return n > 0 || f->is_done
-               ? run->o->text(run->o->self, &f->item, at, n, f->is_done, err)
-               : 0;
+    return n > 0 || f->is_done ? run->o->text(run->o->self, &f->item, at, n, f->is_done, err) : 0;
 }
 
 static int write_records(struct run *run, const struct mi_flight *f, struct mi_error *err)
@@ -472,6 +472,7 @@ int mi_run(struct mi_session *s, struct mi_source *src, struct mi_editor *edits,
     run->totals = totals;
     run->max_items = o->max_items > 0 ? o->max_items : MI_RUN_ITEMS;
     run->max_rows = o->max_rows > 0 ? o->max_rows : MI_BATCH_ROWS;
+    run->n_top = o->n_top < s->model.config.dims.d_vocab ? o->n_top : s->model.config.dims.d_vocab;
     run->limit = mi_memory_limit(o->max_memory);
     run->keeps_scores = keeps_scores(run->edits, s->model.config.dims.n_layers);
     run->logit_row = mi_alloc_n((size_t)run->max_rows, sizeof *run->logit_row);

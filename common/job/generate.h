@@ -18,14 +18,14 @@
 enum { MI_RUN_ITEMS = 64 }; /* prompts under way at once, unless said otherwise */
 
 struct mi_run_options {
-    int64_t n_new;             /* tokens to generate at most; 0: score what is given */
+    int64_t n_new; /* tokens to generate at most; 0: score what is given */
     struct mi_sampling sampling;
     struct mi_stops stops;
-    int n_top;                 /* most probable tokens to record at each position; 0: none */
-    int64_t max_memory;        /* bytes; 0: three quarters of what is free */
-    int max_items;             /* prompts under way at once; 0: chosen */
-    int max_rows;              /* rows of a pass; 0: chosen */
-    bool is_flushed;           /* every run record leaves at once (a pipe) */
+    int n_top;          /* most probable tokens to record at each position; 0: none */
+    int64_t max_memory; /* bytes; 0: three quarters of what is free */
+    int max_items;      /* prompts under way at once; 0: chosen */
+    int max_rows;       /* rows of a pass; 0: chosen */
+    bool is_flushed;    /* every run record leaves at once (a pipe) */
     /* The text as it is generated, in the order of the input: whole characters, `is_end`
      * with the last part of an item (which may be empty). NULL: nobody listens. */
     int (*text)(void *self, const struct mi_item *item, const char *bytes, size_t n, bool is_end,

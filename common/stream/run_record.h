@@ -27,19 +27,19 @@ enum { MI_RUN_MAX_TOP = 1000 }; /* longest list of most probable tokens */
 
 struct mi_run_record {
     const char *id;
-    const int32_t *tokens;    /* [n_tokens] */
+    const int32_t *tokens; /* [n_tokens] */
     int64_t n_tokens;
-    const double *logp;       /* [n_tokens]; NaN stands for nil */
-    const char *text;         /* valid UTF-8 */
+    const double *logp; /* [n_tokens]; NaN stands for nil */
+    const char *text;   /* valid UTF-8 */
     size_t text_len;
-    int n_top;                /* 0: nobody asked */
-    const int32_t *top_token; /* [n_tokens, n_top]; -1 in a row that is nil */
-    const double *top_logp;   /* [n_tokens, n_top] */
+    int n_top;                     /* 0: nobody asked */
+    const int32_t *top_token;      /* [n_tokens, n_top]; -1 in a row that is nil */
+    const double *top_logp;        /* [n_tokens, n_top] */
     double target_logp, foil_logp; /* NaN: nil */
-    const int64_t *rank;      /* [n_tokens]; -1: nil */
-    const double *entropy;    /* [n_tokens]; NaN: nil */
-    const char *stop;         /* NULL: nil */
-    const int32_t *next_token; /* [n_top], or NULL */
+    const int64_t *rank;           /* [n_tokens]; -1: nil */
+    const double *entropy;         /* [n_tokens]; NaN: nil */
+    const char *stop;              /* NULL: nil */
+    const int32_t *next_token;     /* [n_top], or NULL */
     const double *next_logp;
 };
 

@@ -1,0 +1,431 @@
+/* mi-run: runs a model on prompts: generates, scores, applies edits. */
+#include "base/bytes.h"
+#include "base/escape.h"
+#include "base/opt.h"
+#include "base/par.h"
+#include "base/progress.h"
+#include "base/tool.h"
+#include "data/json.h"
+#include "job/describe.h"
+#include "job/generate.h"
+#include "stream/header.h"
+#include "stream/run_record.h"
+
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+enum what { RUN, SHOW_INFO, SHOW_TOKENS, SHOW_PLAN };
+
+struct options {
+    const char *model, *output, *input, *prompt, *shard, *max_memory;
+    const char *chat, *system;
+    struct mi_strings edits, plans, stops;
+    bool score, text, info, tokens, dry_run, other_model;
+    bool no_bos, add_generation_prompt, parse_special;
+    long n_new, top, top_k, threads, seed, batch;
+    double temperature, top_p, penalty;
+    /* made from them */
+    enum what what;
+    bool is_text; /* the text goes to standard output, and no records anywhere */
+    struct mi_shard part;
+    int64_t memory;
+    struct mi_arena arena;
+    struct mi_value given; /* options for the provenance: {name: text} */
+};
+
+/* Everything that is open; every closer accepts the zero value. */
+struct work {
+    struct mi_source source;
+    struct mi_session session;
+    struct mi_editor edits;
+    struct mi_writer out;
+    struct mi_arena arena;
+    struct mi_value header;
+};
+
+static const struct mi_tool tool = {
+    .name = "mi-run",
+    .synopsis = "-m MODEL [OPTION]... [-p TEXT | PROMPTS]",
+    .about = "Run a model on prompts (JSON Lines or plain lines; standard input by default):\n"
+             "generate text, or score what is given. On a terminal the text is shown; into a\n"
+             "pipe or file go run records.",
+    .examples = "  mi-run -m model.gguf -p 'The capital of France is' -n 8\n"
+                "  mi-run -m model.gguf -n 32 prompts.jsonl -o run.mi\n"
+                "  mi-run -m model.gguf --score prompts.jsonl | mi-view\n",
+};
+
+/* ---- the command line -------------------------------------------------------- */
+
+/* Edits stand in the header in canonical form; a prompt stands in its record. */
+static void note_option(void *ctx, const char *name, const char *value)
+{
+    static const char *const elsewhere[] = {"edit", "plan", "prompt", "seed"};
+    struct options *opt = ctx;
+    const struct mi_value *there = mi_get(&opt->given, name);
+    struct mi_buf both = {0};
+
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (strcmp(name, elsewhere[i]) == 0)
+            return;
+    if (there) /* an option that was given several times */
+        mi_buf_addf(&both, "%s\n", there->as.bytes.at);
+    mi_buf_add_text(&both, value);
+    mi_set_dup(&opt->arena, &opt->given, name,
+               mi_str_n(mi_arena_dup(&opt->arena, both.data, both.len), both.len));
+    mi_buf_free(&both);
+}
+
+static void check_generation(const struct options *opt)
+{
+    if (opt->temperature <= 0 && opt->top_k > 0)
+        mi_tool_misuse("--top-k changes nothing without --temperature");
+    if (opt->temperature <= 0 && opt->top_p < 1)
+        mi_tool_misuse("--top-p changes nothing without --temperature");
+    if (opt->score && mi_get(&opt->given, "new-tokens"))
+        mi_tool_misuse("--score generates nothing: -n does not go with it");
+    if (opt->score && opt->text)
+        mi_tool_misuse("--score makes no text: --text does not go with it");
+    if (opt->text && opt->output)
+        mi_tool_misuse("--text goes to standard output: -o does not go with it");
+    for (int i = 0; i < opt->stops.n; i++)
+        if (!*opt->stops.item[i] || mi_utf8_valid(opt->stops.item[i], strlen(opt->stops.item[i])) !=
+                                        strlen(opt->stops.item[i]))
+            mi_tool_misuse("--stop: '%s' is no text to stop at", mi_quote(opt->stops.item[i]));
+}
+
+static void check_input(struct options *opt, int n_operands)
+{
+    struct mi_error err = {0};
+
+    if (!opt->model)
+        mi_tool_misuse("-m names the model");
+    if (opt->info + opt->tokens + opt->dry_run > 1)
+        mi_tool_misuse("--info, --tokens and --dry-run do not go together");
+    opt->what = opt->info ? SHOW_INFO : opt->tokens ? SHOW_TOKENS : opt->dry_run ? SHOW_PLAN : RUN;
+    if (opt->what != RUN && opt->output)
+        mi_tool_misuse("--%s goes to standard output: -o does not go with it", opt->info ? "info"
+                                                                               : opt->tokens
+                                                                                   ? "tokens"
+                                                                                   : "dry-run");
+    if (opt->prompt && n_operands > 0)
+        mi_tool_misuse("-p and a file of prompts: '%s'", mi_quote(opt->input));
+    if (!opt->prompt && n_operands == 0 && opt->what != SHOW_INFO && isatty(STDIN_FILENO))
+        mi_tool_misuse("expects prompts: -p TEXT, a file, or standard input");
+    if (opt->shard && mi_shard_parse(&opt->part, opt->shard, &err) < 0)
+        mi_tool_misuse("--shard: %s", err.text);
+    if (opt->max_memory && mi_bytes_parse(opt->max_memory, &opt->memory, &err) < 0)
+        mi_tool_misuse("--max-memory: %s", err.text);
+    if (opt->output && strcmp(opt->output, "-") != 0 &&
+        ((!opt->prompt && mi_same_file(opt->input, opt->output)) ||
+         mi_same_file(opt->model, opt->output)))
+        mi_tool_misuse("input and output are the same file: '%s'", mi_quote(opt->output));
+}
+
+static void parse_options(struct options *opt, int argc, char **argv)
+{
+    const struct mi_opt table[] = {
+        MI_STRING('m', "model", "FILE", &opt->model, "the model (GGUF)"),
+        MI_STRING('p', "prompt", "TEXT", &opt->prompt, "one prompt, instead of a file"),
+        MI_STRING('o', "output", "FILE", &opt->output, "write run records here"),
+        MI_INT('n', "new-tokens", "N", &opt->n_new, 0, INT_MAX, "generate up to N tokens"),
+        MI_FLAG(0, "score", &opt->score, "generate nothing: score every given token"),
+        MI_INT(0, "top", "K", &opt->top, 0, MI_RUN_MAX_TOP, "record the K most probable tokens"),
+        MI_FLAG(0, "text", &opt->text, "print the text also where no terminal is"),
+        MI_REAL(0, "temperature", "T", &opt->temperature, 0, 1e6, "sample; 0 takes the best"),
+        MI_INT(0, "top-k", "K", &opt->top_k, 0, INT_MAX, "sample among the K best; 0: all"),
+        MI_REAL(0, "top-p", "P", &opt->top_p, 0, 1, "sample among the best that reach P"),
+        MI_REAL(0, "repetition-penalty", "X", &opt->penalty, 1e-3, 1e3, "penalty of tokens seen"),
+        MI_LIST(0, "stop", "TEXT", &opt->stops, "end before this text (may be repeated)"),
+        MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws"),
+        MI_LIST(0, "edit", "LINE", &opt->edits, "change activations (may be repeated)"),
+        MI_LIST(0, "plan", "FILE", &opt->plans, "edits, one a line (may be repeated)"),
+        MI_FLAG(0, "other-model", &opt->other_model, "accept streams of a model as wide as this"),
+        MI_STRING(0, "template", "NAME", &opt->chat, "chat template: auto, raw, chatml, mistral"),
+        MI_STRING(0, "system", "TEXT", &opt->system, "system message of conversations without one"),
+        MI_FLAG(0, "no-bos", &opt->no_bos, "put no beginning-of-text token before prompts"),
+        MI_FLAG(0, "add-generation-prompt", &opt->add_generation_prompt,
+                "open the assistant's turn (always when generating)"),
+        MI_FLAG(0, "parse-special", &opt->parse_special, "see control tokens in raw prompts"),
+        MI_FLAG(0, "info", &opt->info, "say what the model is and needs"),
+        MI_FLAG(0, "tokens", &opt->tokens, "show the tokens of the prompts"),
+        MI_FLAG(0, "dry-run", &opt->dry_run, "say what would be computed"),
+        MI_STRING(0, "shard", "I/N", &opt->shard, "take the I-th of N parts, from 0"),
+        MI_INT(0, "batch", "N", &opt->batch, 0, 4096, "prompts under way at once; 0: chosen"),
+        MI_STRING(0, "max-memory", "SIZE", &opt->max_memory, "refuse to use more, e.g. 4G"),
+        MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed"),
+    };
+    int n = (int)(sizeof table / sizeof *table), i = mi_opt_parse(table, n, argc, argv);
+
+    if (argc - i > 1)
+        mi_tool_misuse("too many files: '%s'", mi_quote(argv[i + 1]));
+    if (i < argc)
+        opt->input = argv[i];
+    mi_opt_each_that_matters(table, n, note_option, opt);
+    check_generation(opt);
+    check_input(opt, argc - i);
+    if (opt->score)
+        opt->n_new = 0;
+    opt->is_text = opt->text || (!opt->score && !opt->output && isatty(STDOUT_FILENO));
+    mi_par_set((int)opt->threads);
+}
+
+/* ---- text on standard output -------------------------------------------------- */
+
+struct show {
+    bool is_terminal, is_single; /* is_single: no headings */
+    bool has_begun;              /* the text of this item */
+    char last;                   /* byte printed last */
+};
+
+static void print_bytes(struct show *show, const char *s, size_t n)
+{
+    if (n > 0)
+        show->last = s[n - 1];
+    fwrite(s, 1, n, stdout);
+}
+
+/* What could move the cursor or colour the screen is spelt out. */
+static void print_safe(struct show *show, const char *s, size_t n)
+{
+    struct mi_buf escaped = {0};
+
+    while (n > 0) {
+        size_t k = 0;
+
+        while (k < n && s[k] != '\n' && s[k] != '\t')
+            k++;
+        mi_buf_clear(&escaped);
+        mi_buf_reserve(&escaped, 10 * k + 8);
+        mi_escape(escaped.data, 10 * k + 8, s, k);
+        print_bytes(show, escaped.data, strlen(escaped.data));
+        if (k < n)
+            print_bytes(show, s + k++, 1);
+        s += k;
+        n -= k;
+    }
+    mi_buf_free(&escaped);
+}
+
+static int show_text(void *self, const struct mi_item *item, const char *bytes, size_t n,
+                     bool is_end, struct mi_error *err)
+{
+    struct show *show = self;
+    struct mi_buf text = {0};
+
+    if (!show->has_begun && !show->is_single)
+        printf("[%s]\n", mi_quote(item->prompt.id));
+    show->has_begun = true;
+    mi_text_repair(&text, bytes, n);
+    if (show->is_terminal)
+        print_safe(show, mi_buf_text(&text), text.len);
+    else
+        print_bytes(show, mi_buf_text(&text), text.len);
+    mi_buf_free(&text);
+    if (is_end) {
+        fputs(show->last == '\n' ? "" : "\n", stdout);
+        fputs(show->is_single ? "" : "\n", stdout);
+        show->last = '\0';
+        show->has_begun = false;
+    }
+    if ((is_end || show->is_terminal) && fflush(stdout) != 0)
+        return mi_fail(err, MI_EXIT_SYS, "cannot write standard output:");
+    return 0;
+}
+
+/* ---- the other answers -------------------------------------------------------- */
+
+static int print_info(struct work *w, struct mi_error *err)
+{
+    struct mi_buf b = {0};
+    int r = mi_describe_model(&b, &w->session, err);
+
+    if (r == 0)
+        fputs(mi_buf_text(&b), stdout);
+    mi_buf_free(&b);
+    return r;
+}
+
+static int print_tokens(struct work *w, struct mi_error *err)
+{
+    bool is_table = isatty(STDOUT_FILENO);
+    struct mi_item item = {0};
+    struct mi_buf b = {0};
+    int r;
+
+    while ((r = mi_source_next(&w->source, &w->session, &item, err)) > 0) {
+        mi_buf_clear(&b);
+        if (is_table) {
+            mi_describe_tokens_table(&b, &item);
+        } else {
+            struct mi_value body = mi_describe_tokens(&item.arena, &item);
+
+            mi_json_print(&b, &body, (struct mi_json_style){0});
+        }
+        puts(mi_buf_text(&b));
+        mi_item_free(&item);
+    }
+    mi_buf_free(&b);
+    return r;
+}
+
+/* ---- the run ------------------------------------------------------------------ */
+
+static struct mi_run_options make_run_options(const struct options *opt, struct show *show)
+{
+    struct mi_run_options o = {
+        .n_new = opt->n_new,
+        .sampling = {opt->temperature, opt->top_k, opt->top_p, opt->penalty, (uint64_t)opt->seed},
+        .stops = {opt->stops.item, opt->stops.n},
+        .n_top = (int)opt->top,
+        .max_memory = opt->memory,
+        .max_items = (int)opt->batch,
+        .is_flushed = opt->n_new > 0 && (!opt->output || strcmp(opt->output, "-") == 0),
+        .text = opt->is_text ? show_text : NULL,
+        .self = show,
+    };
+
+    return o;
+}
+
+static int print_plan(struct work *w, const struct options *opt, struct mi_error *err)
+{
+    struct mi_run_options o = make_run_options(opt, NULL);
+    struct mi_plan plan;
+    struct mi_buf b = {0};
+    int r = mi_plan_run(&plan, &w->session, &w->source, &o, !opt->is_text, err);
+
+    mi_plan_print(&b, &plan);
+    if (r == 0)
+        fputs(mi_buf_text(&b), stdout);
+    mi_buf_free(&b);
+    return r;
+}
+
+static int open_edits(struct work *w, const struct options *opt, struct mi_error *err)
+{
+    const struct mi_value *upstream = mi_source_header(&w->source);
+    bool is_none = opt->edits.n == 1 && strcmp(opt->edits.item[0], "none") == 0;
+
+    if (mi_is(mi_get(upstream, "edits"), MI_MAP) && opt->edits.n + opt->plans.n == 0)
+        return mi_fail(err, MI_EXIT_DATA,
+                       "'%s' was made with edits; --edit @run applies them, --edit none does not",
+                       mi_quote(opt->input));
+    return mi_editor_open(&w->edits, &w->session, opt->edits.item, is_none ? 0 : opt->edits.n,
+                          opt->plans.item, opt->plans.n, upstream, opt->other_model, opt->seed,
+                          err);
+}
+
+static int write_header(struct work *w, const struct options *opt, struct mi_error *err)
+{
+    struct mi_value edits;
+    int r;
+
+    w->header = mi_header_from(&w->arena, mi_source_header(&w->source), "run");
+    if ((r = mi_session_header(&w->session, &w->arena, &w->header, err)) < 0 ||
+        (r = mi_source_check(&w->source, &w->header, opt->other_model, err)) < 0)
+        return r;
+    mi_source_set_shard(&w->source, &w->arena, &w->header);
+    mi_header_step(&w->arena, &w->header, "mi-run", NULL, opt->given, opt->seed);
+    edits = mi_editor_header(&w->edits, &w->arena);
+    if (edits.kind != MI_NIL)
+        mi_set(&w->arena, &w->header, "edits", edits);
+    return mi_writer_header(&w->out, &w->header, err);
+}
+
+static int finish_stream(struct work *w, struct mi_error *err)
+{
+    struct mi_value inputs = mi_source_inputs(&w->source, &w->arena);
+    struct mi_value more = mi_editor_inputs(&w->edits, &w->arena);
+    int r;
+
+    for (size_t i = 0; more.kind == MI_ARRAY && i < more.as.array.n; i++)
+        mi_push(&w->arena, &inputs, more.as.array.item[i]);
+    r = mi_model_unchanged(&w->session.model, err);
+    return r < 0 ? r : mi_writer_end(&w->out, &inputs, err);
+}
+
+static double per_second(int64_t n, double seconds)
+{
+    return seconds > 0 ? (double)n / seconds : 0;
+}
+
+static void say_totals(const struct mi_run_totals *t)
+{
+    char usage[64];
+
+    mi_warn("%lld prompts, %lld tokens given (%.1f/s), %lld generated (%.1f/s), %s",
+            (long long)t->n_prompts, (long long)t->n_given, per_second(t->n_given, t->given_s),
+            (long long)t->n_made, per_second(t->n_made, t->made_s), mi_usage_text(usage));
+}
+
+static int run_prompts(struct work *w, const struct options *opt, struct mi_error *err)
+{
+    struct show show = {.is_terminal = isatty(STDOUT_FILENO), .is_single = opt->prompt != NULL};
+    struct mi_run_options o = make_run_options(opt, &show);
+    struct mi_run_totals totals;
+    int r = open_edits(w, opt, err);
+
+    if (r == 0 && !opt->is_text)
+        r = write_header(w, opt, err);
+    if (r < 0)
+        return r;
+    if (mi_progress_wanted(mi_opt_quiet) && !(opt->is_text && show.is_terminal))
+        mi_progress_start("prompts", 0);
+    r = mi_run(&w->session, &w->source, &w->edits, &o, opt->is_text ? NULL : &w->out, &totals, err);
+    mi_progress_end();
+    if (r == 0 && !opt->is_text)
+        r = finish_stream(w, err);
+    if (r == 0 && mi_opt_verbose)
+        say_totals(&totals);
+    return r;
+}
+
+static int run(const struct options *opt)
+{
+    struct work w = {0};
+    struct mi_error err = {0};
+    struct mi_session_options s = {
+        .model = opt->model,
+        .chat = opt->chat,
+        .system = opt->system,
+        .no_bos = opt->no_bos,
+        .add_generation_prompt = opt->add_generation_prompt || !opt->score,
+        .parse_special = opt->parse_special,
+        .is_chat = opt->system || (opt->chat && strcmp(opt->chat, "raw") != 0),
+        .max_memory = opt->memory,
+    };
+    int r = 0;
+
+    if (opt->what == RUN && !opt->is_text)
+        r = mi_writer_open(&w.out, opt->output, &err);
+    if (r == 0 && opt->what != SHOW_INFO)
+        r = mi_source_open(&w.source, opt->input, opt->prompt, opt->part, &err);
+    if (r == 0)
+        r = mi_session_open(&w.session, &s, &err);
+    if (r == 0)
+        r = opt->what == SHOW_INFO     ? print_info(&w, &err)
+            : opt->what == SHOW_TOKENS ? print_tokens(&w, &err)
+            : opt->what == SHOW_PLAN   ? print_plan(&w, opt, &err)
+                                       : run_prompts(&w, opt, &err);
+    mi_editor_close(&w.edits);
+    mi_session_close(&w.session);
+    mi_source_close(&w.source);
+    mi_writer_close(&w.out);
+    mi_arena_free(&w.arena);
+    return r < 0 ? mi_tool_failed(&err) : MI_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct options opt = {.input = "-",
+                          .n_new = 64,
+                          .top_p = 1,
+                          .penalty = 1,
+                          .part = {0, 1},
+                          .given = {.kind = MI_MAP}};
+
+    mi_tool_start(&tool, argv);
+    parse_options(&opt, argc, argv);
+    return mi_tool_end(run(&opt));
+}
