@@ -287,10 +287,10 @@ static bool can_matter(const char *name)
     return true;
 }
 
-/* The shortest decimal that reads back as v, so that 1e1 and 10 are one option. */
+/* A short decimal that reads back as v, so that 1e1 and 10 are one option. */
 static void print_real(char *text, size_t size, double v)
 {
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, size, "%.*g", digits, v);
         if (strtod(text, NULL) == v)
             return;
