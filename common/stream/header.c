@@ -82,9 +82,8 @@ static int check_shard(const struct mi_value *header, struct mi_error *err)
     of = mi_get_int(s, "of", -1);
     units = mi_get_int(s, "units", -1);
     first = mi_get_int(s, "first", -1);
-    last = mi_get_int(s, "last", -2);
-    /* A shard without units has last = first - 1. */
-    if (index < 0 || index >= of || units < 0 || first < 0 || last < first - 1 || last >= units)
+    last = mi_get_int(s, "last", -1);
+    if (index < 0 || index >= of || first < 0 || last < first || units < last)
         return mi_fail(err, MI_EXIT_DATA, "'shard' is no {index, of, units, first, last}");
     return 0;
 }

@@ -3,6 +3,7 @@
  * header = {format: "mi-stream", version: [1, 0], content: "act", model: {...} or nil,
  *           tokenizer: digest, template: digest, sites: [...], dtype: "f32",
  *           shard: nil or {index, of, units, first, last}, provenance: [step ...]}
+ *           (a shard holds the units first .. last - 1 of all)
  * step   = {tool, version, verb or nil, options: {name: text ...}, edits: [...], seed}
  * No clock, host, path or thread count: equal work gives equal bytes. */
 #ifndef MI_STREAM_HEADER_H
