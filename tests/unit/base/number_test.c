@@ -159,7 +159,8 @@ static void test_half_rounding(void)
     int bad = 0;
 
     for (uint32_t h = 0; h < 0x7c00; h++) {
-        double a = half_value((uint16_t)h), b = h == 0x7bff ? 65536.0 : half_value((uint16_t)(h + 1));
+        double a = half_value((uint16_t)h),
+               b = h == 0x7bff ? 65536.0 : half_value((uint16_t)(h + 1));
         float mid = (float)((a + b) / 2);
         uint16_t even = (uint16_t)(h & 1 ? h + 1 : h);
 

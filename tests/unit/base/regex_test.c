@@ -38,13 +38,17 @@ static bool gives(const char *pattern, const char *s, const char *want)
     return strcmp(got, want) == 0;
 }
 
-static const char gpt2[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+static const char gpt2[] =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 static void test_matches(void)
 {
     ok(gives(gpt2, "It's 2024,  a caf\xc3\xa9  ", "[It]['s][ 2024][,][ ][ a][ caf\xc3\xa9][  ]"),
        "the GPT-2 pre-tokenizer");
-    ok(gives("\\p{White_Space}+", "a\xe2\x80\x83\xc2\xa0" "b\xc2\x85" "c",
+    ok(gives("\\p{White_Space}+",
+             "a\xe2\x80\x83\xc2\xa0"
+             "b\xc2\x85"
+             "c",
              "[\xe2\x80\x83\xc2\xa0][\xc2\x85]"),
        "the property White_Space");
     ok(gives("\\w+", "\xd0\xb6\xd1\x91 x", "[\xd0\xb6\xd1\x91][x]"), "words of other scripts");

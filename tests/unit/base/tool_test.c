@@ -20,8 +20,8 @@
 /* ---- the tool --------------------------------------------------------------- */
 
 static const char *const verbs[] = {"fit", "INPUT", "eval", "INPUT", "combine", "INPUT...", NULL};
-static const struct mi_tool plain = {"mi-try", "[options] [DEED]", "tries things",
-                                     "  mi-try -n 3", NULL};
+static const struct mi_tool plain = {"mi-try", "[options] [DEED]", "tries things", "  mi-try -n 3",
+                                     NULL};
 static const struct mi_tool verbal = {"mi-try", "VERB [options]", "tries verbs", NULL, verbs};
 
 static void show_option(void *ctx, const char *name, const char *value)
@@ -197,10 +197,11 @@ static void test_options(void)
 
 static void test_misuse(void)
 {
-    static const char *const numbers[] = {"0x10", "1e3", "''", "' 1'", "+1", "1.5", "nan", "-",
-                                          "1000001", "99999999999999999999", "one", "-11"};
-    static const char *const reals[] = {"0x1p3", "1e9999", "''", "' 1'", "+1", "nan", "inf",
-                                        "-1", "1e", ".", "1,5", "e5", "1e1.5"};
+    static const char *const numbers[] = {"0x10", "1e3", "''", "' 1'",    "+1",
+                                          "1.5",  "nan", "-",  "1000001", "99999999999999999999",
+                                          "one",  "-11"};
+    static const char *const reals[] = {"0x1p3", "1e9999", "''", "' 1'", "+1", "nan",  "inf",
+                                        "-1",    "1e",     ".",  "1,5",  "e5", "1e1.5"};
     char line[100];
     bool good = true;
 
@@ -278,10 +279,11 @@ static void test_output(void)
     shell("(trap '' PIPE; $T; $T) | :; exit 0");
     ok(!saw.err[0], "a reader that leaves: silence");
     shell("$T memory");
-    ok(saw.status == 4 && strncmp(saw.err, "mi-try: out of memory", 21) == 0, "no memory: %s",
+    ok(saw.status == 4 && strstr(saw.err, "mi-try: out of memory (asked for "), "no memory: %s",
        mi_quote(saw.err));
     shell("$T die");
-    ok(saw.status == 3 && strcmp(saw.err, "mi-try: 'f': line\\n2\n") == 0, "one line: %s", mi_quote(saw.err));
+    ok(saw.status == 3 && strcmp(saw.err, "mi-try: 'f': line\\n2\n") == 0, "one line: %s",
+       mi_quote(saw.err));
 }
 
 static void test_signals(void)
