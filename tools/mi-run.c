@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MOST_EDIT_BYTES = 15 << 20 }; /* headers end at 16 MiB */
+
 enum what { RUN, SHOW_INFO, SHOW_TOKENS, SHOW_PLAN };
 
 struct options {
@@ -302,18 +304,17 @@ static int print_plan(struct work *w, const struct options *opt, struct mi_error
     return r;
 }
 
+/* The stream's header carries what the edits used, so that it can be replayed alone. */
 static int open_edits(struct work *w, const struct options *opt, struct mi_error *err)
 {
-    const struct mi_value *upstream = mi_source_header(&w->source);
-    bool is_none = opt->edits.n == 1 && strcmp(opt->edits.item[0], "none") == 0;
+    int r = mi_editor_open(&w->edits, &w->session, opt->edits.item, opt->edits.n, opt->plans.item,
+                           opt->plans.n, mi_source_header(&w->source), opt->other_model, opt->seed,
+                           err);
 
-    if (mi_is(mi_get(upstream, "edits"), MI_MAP) && opt->edits.n + opt->plans.n == 0)
-        return mi_fail(err, MI_EXIT_DATA,
-                       "'%s' was made with edits; --edit @run applies them, --edit none does not",
-                       mi_quote(opt->input));
-    return mi_editor_open(&w->edits, &w->session, opt->edits.item, is_none ? 0 : opt->edits.n,
-                          opt->plans.item, opt->plans.n, upstream, opt->other_model, opt->seed,
-                          err);
+    if (r == 0 && !opt->is_text && mi_editor_bytes(&w->edits) > MOST_EDIT_BYTES)
+        r = mi_fail(err, MI_EXIT_DATA, "the edits use %lld MiB of tensors, a header holds %d MiB",
+                    (long long)(mi_editor_bytes(&w->edits) >> 20), MOST_EDIT_BYTES >> 20);
+    return r;
 }
 
 static int write_header(struct work *w, const struct options *opt, struct mi_error *err)
