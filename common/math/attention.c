@@ -153,7 +153,7 @@ static void pattern_task(void *ctx, int64_t task, int thread)
 
     (void)thread;
     top = w->kernels->top(s, n);
-    sum = w->kernels->exp_sum(s, s, top, n);
+    sum = w->kernels->exp_sum(s, s, top, n, 0);
     w->kernels->divide(s, s, sum, n);
     for (; n < w->a->n_past + w->a->n_q; n++)
         s[n] = 0.0f;

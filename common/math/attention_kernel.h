@@ -193,7 +193,7 @@ static void run_attend(const struct mi_attention_block *b)
         float *s = b->scores + r * b->lds + b->from, top, sum;
         row_range(b, r, &from, &to);
         top = run_top(s, to - b->from);
-        sum = run_exp_sum(s, s, top, to - b->from);
+        sum = run_exp_sum(s, s, top, to - b->from, b->from);
         run_divide(s, s, sum, to - b->from);
     }
     run_mix(b);

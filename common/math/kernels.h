@@ -43,8 +43,9 @@ struct mi_kernels {
     void (*exp_n)(float *y, const float *x, int64_t n);
     void (*silu_mul)(float *y, const float *g, const float *u, int64_t n); /* u may be NULL */
 
-    /* Canonical sums and the largest element of a row. */
-    float (*exp_sum)(float *y, const float *x, float top, int64_t n); /* y = exp(x - top) */
+    /* y = exp(x - top); their canonical sum, where x [n] starts at element `at` (a multiple
+     * of 16) of a row whose elements before it have no weight. */
+    float (*exp_sum)(float *y, const float *x, float top, int64_t n, int64_t at);
     float (*top)(const float *x, int64_t n);
     void (*divide)(float *y, const float *x, float by, int64_t n);
 

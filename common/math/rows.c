@@ -187,7 +187,7 @@ double mi_log_normalizer(const float *logits, int64_t v)
     float top = kernels->top(logits, v), sum = 0.0f, e[1024];
 
     for (int64_t i = 0; i < v; i += 1024) {
-        float s = kernels->exp_sum(e, logits + i, top, v - i < 1024 ? v - i : 1024);
+        float s = kernels->exp_sum(e, logits + i, top, v - i < 1024 ? v - i : 1024, 0);
         sum = i ? sum + s : s;
     }
     return (double)top + mi_log((double)sum);

@@ -60,14 +60,15 @@ static void run_silu_mul(float *y, const float *g, const float *u, int64_t n)
     }
 }
 
-/* y = exp(x - top); their sum in the canonical order. */
-static float run_exp_sum(float *y, const float *x, float top, int64_t n)
+/* y = exp(x - top); their sum in the canonical order. Blocks of 1024 end where they end in
+ * the whole row. */
+static float run_exp_sum(float *y, const float *x, float top, int64_t n, int64_t at)
 {
     const lanes away = lanes_set1(top);
     float sum = 0.0f;
 
     for (int64_t i = 0, start = 0; start < n; start = i) {
-        int64_t end = n - start < 1024 ? n : start + 1024;
+        int64_t block = 1024 - (at + start) % 1024, end = n - start < block ? n : start + block;
         lanes c = lanes_zero(), e;
         for (; i + 16 <= end; i += 16) {
             e = lanes_exp(lanes_sub(lanes_load(x + i), away));
