@@ -394,7 +394,7 @@ bool mi_tokenizer_default_bos(const char *pre)
     struct mi_pretokenizer p;
     bool adds;
 
-    if (mi_pretokenizer_open(&p, pre, false, NULL) < 0)
+    if (!pre || mi_pretokenizer_open(&p, pre, false, NULL) < 0)
         return false;
     adds = p.adds_bos;
     mi_pretokenizer_close(&p);

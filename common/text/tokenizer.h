@@ -60,7 +60,8 @@ struct mi_text_range {
     size_t begin, end;
 };
 
-/* What a file means that does not say whether BOS is added. */
+/* What a file with this pre-tokenizer (NULL: none named) means that does not say whether BOS is
+ * added. */
 bool mi_tokenizer_default_bos(const char *pre);
 
 /* MI_EXIT_DATA for what is inconsistent (ids out of range, duplicate tokens, merges of
