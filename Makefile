@@ -91,7 +91,7 @@ DEPS_stream := data base
 DEPS_text   := data base
 DEPS_model  := math data base
 DEPS_method := stats math base
-DEPS_job    := text model stream stats math data base
+DEPS_job    := text method model stream stats math data base
 DEPS_figure := data base
 
 TOOLS := $(patsubst tools/%.c,%,$(sort $(wildcard tools/mi-*.c)))
