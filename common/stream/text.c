@@ -14,12 +14,11 @@ void mi_text_print(struct mi_buf *b, const char *kind, const struct mi_value *bo
     mi_json_print(b, &name, style);
     brace = b->len;
     mi_json_print(b, body, style);
-    if (body->as.map.n)
-        b->data[brace] = ','; /* the body's members follow in the same object */
-    else
-        b->len--;
-    if (!body->as.map.n)
+    b->data[brace] = ','; /* the body's members follow in the same object */
+    if (body->as.map.n == 0) {
         b->data[brace] = '}';
+        b->len--;
+    }
     mi_buf_add_char(b, '\n');
 }
 
@@ -98,8 +97,8 @@ static int parse_line(struct mi_arena *a, const char *line, size_t len, const ch
 int mi_text_next(struct mi_text *t, struct mi_arena *a, const char **kind, struct mi_value *body,
                  struct mi_error *err)
 {
-    const char *line;
-    size_t len, taken, start;
+    const char *line = NULL;
+    size_t len = 0, taken = 0, start;
     int status;
 
     do {
@@ -114,4 +113,70 @@ int mi_text_next(struct mi_text *t, struct mi_arena *a, const char **kind, struc
         mi_intake_take(&t->intake, taken);
     } while (start == len);
     return 1;
+}
+
+/* ---- a text as a stream ------------------------------------------------------- */
+
+/* Text that was edited does not pass for the stream that it was made of. */
+static int check_end(const struct mi_writer *out, const struct mi_value *end, struct mi_error *err)
+{
+    const char *said = mi_get_str(end, "digest", NULL);
+    struct mi_digest digest = mi_writer_digest(out);
+    char text[33];
+
+    if (said && strcmp(said, mi_digest_text(&digest, text)) != 0)
+        return mi_fail(err, MI_EXIT_DATA,
+                       "the lines were changed: their digest is %s (remove 'digest' from this "
+                       "line if that is meant)",
+                       text);
+    return 0;
+}
+
+static int encode_record(struct mi_writer *out, const char *kind, const struct mi_value *body,
+                         struct mi_error *err)
+{
+    bool is_header = strcmp(kind, "header") == 0;
+
+    if (is_header != (mi_writer_records(out) == 0))
+        return mi_fail(err, MI_EXIT_DATA,
+                       is_header ? "a second header" : "the first line must be the header");
+    return is_header ? mi_writer_header(out, body, err) : mi_writer_put(out, kind, body, err);
+}
+
+static int encode_lines(struct mi_text *t, struct mi_arena *a, struct mi_writer *out,
+                        struct mi_error *err)
+{
+    const char *kind;
+    struct mi_value body, inputs;
+    int status;
+
+    while ((status = mi_text_next(t, a, &kind, &body, err)) > 0 &&
+           (strcmp(kind, "end") != 0 || mi_writer_records(out) == 0)) {
+        if (encode_record(out, kind, &body, err) < 0)
+            return blame(t, err);
+        mi_arena_reset(a);
+    }
+    if (status < 0)
+        return status;
+    if (status == 0)
+        return mi_fail(err, MI_EXIT_DATA, "'%s': ends after line %llu without a line of kind 'end'",
+                       mi_quote(mi_text_name(t)), (unsigned long long)t->line - 1);
+    if (check_end(out, &body, err) < 0)
+        return blame(t, err);
+    inputs = mi_is(mi_get(&body, "inputs"), MI_ARRAY) ? *mi_get(&body, "inputs") : mi_array();
+    status = mi_text_next(t, a, &kind, &body, err);
+    if (status > 0) {
+        mi_fail(err, MI_EXIT_DATA, "a line after the end");
+        return blame(t, err);
+    }
+    return status < 0 ? status : mi_writer_end(out, &inputs, err);
+}
+
+int mi_text_encode(struct mi_text *t, struct mi_writer *out, struct mi_error *err)
+{
+    struct mi_arena arena = {0};
+    int status = encode_lines(t, &arena, out, err);
+
+    mi_arena_free(&arena);
+    return status;
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "data/json.h"
 #include "stream/intake.h"
+#include "stream/writer.h"
 
 /* Appends one line, with its newline. */
 void mi_text_print(struct mi_buf *b, const char *kind, const struct mi_value *body,
@@ -29,6 +30,9 @@ int mi_text_open(struct mi_text *t, const char *path, struct mi_error *err) MI_M
  * text, or < 0 with the file and line. */
 int mi_text_next(struct mi_text *t, struct mi_arena *a, const char **kind, struct mi_value *body,
                  struct mi_error *err) MI_MUST_USE;
+/* All lines as a stream: out is open, has no header yet, and is ended. The last line must
+ * be of kind "end"; where it states a digest, that must be the lines'. */
+int mi_text_encode(struct mi_text *t, struct mi_writer *out, struct mi_error *err) MI_MUST_USE;
 const char *mi_text_name(const struct mi_text *t);
 void mi_text_close(struct mi_text *t);
 

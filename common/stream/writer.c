@@ -255,6 +255,11 @@ uint64_t mi_writer_records(const struct mi_writer *w)
     return w->state ? w->state->records : 0;
 }
 
+struct mi_digest mi_writer_digest(const struct mi_writer *w)
+{
+    return mi_hash_value(&w->state->hash);
+}
+
 uint64_t mi_writer_bytes(const struct mi_writer *w)
 {
     return w->state ? w->state->out.n_bytes : 0;

@@ -8,6 +8,7 @@
 #define MI_STREAM_WRITER_H
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "data/value.h"
 
 #include <stdbool.h>
@@ -27,13 +28,15 @@ int mi_writer_header(struct mi_writer *w, const struct mi_value *header, struct 
  * site allows -Infinity. */
 int mi_writer_put(struct mi_writer *w, const char *kind, const struct mi_value *body,
                   struct mi_error *err) MI_MUST_USE;
-/* Ends the frame in hand so that a reader downstream sees what is there. */
+/* Ends the frame in hand so that a reader downstream sees what is there. Of a file the
+ * frames depend on the records alone: nothing happens. */
 int mi_writer_flush(struct mi_writer *w, struct mi_error *err) MI_MUST_USE;
 /* Writes the end record {records, bytes, digest, inputs, status} and commits the file.
  * `inputs`: array of maps {name?, digest} of everything that was read, or NULL. */
 int mi_writer_end(struct mi_writer *w, const struct mi_value *inputs, struct mi_error *err) MI_MUST_USE;
 void mi_writer_close(struct mi_writer *w); /* accepts {0}; without _end the output stays cut */
 uint64_t mi_writer_records(const struct mi_writer *w);
+struct mi_digest mi_writer_digest(const struct mi_writer *w); /* of the records so far */
 uint64_t mi_writer_bytes(const struct mi_writer *w); /* compressed, so far */
 
 #endif
