@@ -1,0 +1,514 @@
+#include "job/capture.h"
+
+#include "base/escape.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "stream/record.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Values of one pass are held until their records are written; passes are made small enough
+ * for this many bytes, where one prompt alone does not need more. */
+enum { HELD_BYTES = 48 << 20, KEYS_GUESS = 256 };
+
+struct capture {
+    struct mi_session *session;
+    struct mi_editor *edits;
+    const struct mi_capture_options *o;
+    struct mi_writer *out;
+    struct mi_reducer reducer;
+    int n_layers;   /* blocks to run; 0: all, and what follows them */
+    bool has_after; /* a place behind the blocks is wanted: norm or logits */
+    int64_t limit;  /* bytes of working memory */
+
+    struct mi_batch batch;
+    struct mi_sequence *sequence; /* [batch.n] */
+    const struct mi_item **item;  /* [batch.n] */
+    size_t cap_sequence, cap_item;
+    int64_t **position;   /* [batch.n] of each item, ascending */
+    size_t *cap_position; /* [batch.n] */
+    int64_t *n_position;  /* [batch.n] */
+    int n_slots;          /* room in the three arrays above */
+    int32_t *slot;        /* [rows] which position a row is, -1: none */
+    int64_t *first_row;   /* [batch.n] */
+    size_t cap_slot, cap_first, cap_logit;
+    int *logit_row; /* indices whose logits are wanted, all sequences */
+    float *value;   /* [place][item] rows of values */
+    size_t cap_value;
+    int64_t *offset; /* [batch.n, n_places] into value */
+    size_t cap_offset;
+    void *narrow; /* a record's values as f16 or bf16 */
+    size_t cap_narrow;
+    const float **x; /* [n_places] of one item */
+    struct mi_arena arena;
+};
+
+static bool is_after(enum mi_site s)
+{
+    return mi_site_info(s)->is_global && s != MI_SITE_EMBED;
+}
+
+/* ---- sizes --------------------------------------------------------------------- */
+
+/* Numbers of one position at a place. */
+static int64_t place_size(const struct capture *c, size_t p, int64_t n_keys)
+{
+    int64_t rows, width;
+
+    mi_place_shape(&c->o->places.item[p], &c->session->model.config.dims, n_keys, &rows, &width);
+    return rows * (width ? width : n_keys);
+}
+
+static int64_t position_size(const struct capture *c, int64_t n_keys)
+{
+    int64_t n = 0;
+
+    for (size_t p = 0; p < c->o->places.n; p++)
+        n += place_size(c, p, n_keys);
+    return n;
+}
+
+static int last_block(const struct mi_places *places, bool *has_after)
+{
+    int last = 0;
+
+    *has_after = false;
+    for (size_t i = 0; i < places->n; i++) {
+        if (is_after(places->item[i].site))
+            *has_after = true;
+        else if (places->item[i].layer > last)
+            last = places->item[i].layer;
+    }
+    return last;
+}
+
+/* How many positions a prompt can have at most; 0: as many as it has tokens. */
+static int64_t positions_at_most(const struct mi_pos *pos)
+{
+    for (size_t i = 0; i < pos->n; i++)
+        if (pos->item[i].kind != MI_POS_INDEX)
+            return 0;
+    return (int64_t)pos->n;
+}
+
+/* Rows and items of a pass. */
+static int choose_sizes(const struct capture *c, int *rows, int *items, struct mi_error *err)
+{
+    int64_t bytes = position_size(c, KEYS_GUESS) * (int64_t)sizeof(float), most;
+    int64_t per_item = positions_at_most(c->o->pos);
+    int r;
+
+    *items = INT32_MAX;
+    *rows = c->o->max_rows;
+    if (*rows == 0) {
+        r = mi_batch_rows(c->session, c->limit, 1, 0, HELD_BYTES, rows, err);
+        if (r < 0)
+            return r;
+    }
+    most = HELD_BYTES / (bytes > 0 ? bytes : 1);
+    if (per_item && most / per_item < *items)
+        *items = most / per_item > 1 ? (int)(most / per_item) : 1;
+    else if (!per_item && c->o->max_rows == 0 && most < *rows)
+        *rows = most > 1 ? (int)most : 1;
+    return 0;
+}
+
+int mi_capture_check(const struct mi_session *s, const struct mi_capture_options *o,
+                     struct mi_error *err)
+{
+    char text[48];
+
+    for (size_t i = 0; o->reduce && i < o->places.n; i++)
+        if (mi_site_info(o->places.item[i].site)->shape == MI_SHAPE_KEYS)
+            return mi_fail(err, MI_EXIT_USAGE,
+                           "--reduce: %s is as wide as its prompt is long; it has no mean",
+                           mi_place_text(&o->places.item[i], text));
+    if (o->reduce && mi_reduce_bytes(&o->places, &s->model.config.dims, o->reduce, 1) >
+                         mi_memory_limit(o->max_memory))
+        return mi_fail(
+            err, MI_EXIT_SYS, "the statistics of these sites need %lld MiB",
+            (long long)(mi_reduce_bytes(&o->places, &s->model.config.dims, o->reduce, 1) >> 20));
+    return 0;
+}
+
+void mi_capture_header(const struct mi_capture_options *o, struct mi_arena *a,
+                       struct mi_value *header)
+{
+    struct mi_value sites = mi_array();
+    char text[48];
+
+    for (size_t i = 0; i < o->places.n; i++)
+        mi_push(a, &sites, mi_str_dup(a, mi_place_text(&o->places.item[i], text)));
+    mi_set(a, header, "sites", sites);
+    mi_set(a, header, "dtype", mi_str(mi_dtype_name(o->reduce ? MI_F64 : o->dtype)));
+}
+
+/* ---- preparing a pass ------------------------------------------------------------ */
+
+static void reserve(struct capture *c)
+{
+    size_t n = (size_t)c->batch.n, places = c->o->places.n;
+
+    if (c->batch.n > c->n_slots) {
+        c->position = mi_realloc_n(c->position, n, sizeof *c->position);
+        c->cap_position = mi_realloc_n(c->cap_position, n, sizeof *c->cap_position);
+        c->n_position = mi_realloc_n(c->n_position, n, sizeof *c->n_position);
+        for (size_t i = (size_t)c->n_slots; i < n; i++) {
+            c->position[i] = NULL;
+            c->cap_position[i] = 0;
+        }
+        c->n_slots = c->batch.n;
+    }
+    c->sequence = mi_grow(c->sequence, &c->cap_sequence, n, sizeof *c->sequence);
+    c->item = mi_grow(c->item, &c->cap_item, n, sizeof *c->item);
+    c->first_row = mi_grow(c->first_row, &c->cap_first, n, sizeof *c->first_row);
+    c->slot = mi_grow(c->slot, &c->cap_slot, (size_t)c->batch.n_rows, sizeof *c->slot);
+    c->logit_row =
+        mi_grow(c->logit_row, &c->cap_logit, (size_t)c->batch.n_rows, sizeof *c->logit_row);
+    c->offset = mi_grow(c->offset, &c->cap_offset, n * places, sizeof *c->offset);
+}
+
+/* The sequence of item i, whose first row is given, and where its values will go. */
+static int prepare_item(struct capture *c, int i, int64_t first_row, int64_t *n_values,
+                        struct mi_error *err)
+{
+    const struct mi_item *item = &c->batch.item[i];
+    struct mi_pos_tokens t = mi_item_tokens(item);
+    int *logit = c->logit_row + first_row;
+    int64_t n = mi_pos_resolve(c->o->pos, &t, &c->position[i], &c->cap_position[i], err);
+
+    if (n < 0)
+        return mi_fail_in(err, "prompt '%s'", mi_quote(item->prompt.id));
+    c->item[i] = item;
+    c->n_position[i] = n;
+    c->first_row[i] = first_row;
+    for (int64_t k = 0; k < t.n_tokens; k++)
+        c->slot[first_row + k] = -1;
+    for (int64_t k = 0; k < n; k++) {
+        c->slot[first_row + c->position[i][k]] = (int32_t)k;
+        logit[k] = (int)c->position[i][k];
+    }
+    c->sequence[i] = (struct mi_sequence){
+        .tokens = item->prompt.tokens,
+        .n = (int)t.n_tokens,
+        .logit_rows = logit,
+        .n_logit_rows = c->has_after ? (int)n : 0,
+    };
+    for (size_t p = 0; p < c->o->places.n; p++) {
+        c->offset[(size_t)i * c->o->places.n + p] = *n_values;
+        *n_values += n * place_size(c, p, t.n_tokens);
+    }
+    return 0;
+}
+
+static int prepare(struct capture *c, struct mi_error *err)
+{
+    int64_t row = 0, n_values = 0, need;
+
+    reserve(c);
+    for (int i = 0; i < c->batch.n; i++) {
+        int r = prepare_item(c, i, row, &n_values, err);
+
+        if (r < 0)
+            return r;
+        row += c->batch.item[i].prompt.n_tokens;
+    }
+    need = (int64_t)mi_forward_bytes(&c->session->model, (int)c->batch.n_rows,
+                                     mi_batch_longest(&c->batch)) +
+           n_values * (int64_t)sizeof(float);
+    if (need > c->limit)
+        return mi_fail(err, MI_EXIT_SYS,
+                       "prompt '%s': a pass of %lld tokens needs %lld MiB, the limit is %lld MiB "
+                       "(--max-memory)",
+                       mi_quote(c->batch.item[0].prompt.id), (long long)c->batch.n_rows,
+                       (long long)(need >> 20), (long long)(c->limit >> 20));
+    c->value = mi_grow(c->value, &c->cap_value, (size_t)n_values + 1, sizeof *c->value);
+    return 0;
+}
+
+/* ---- during a pass --------------------------------------------------------------- */
+
+static bool wants(void *self, enum mi_site site, int layer)
+{
+    const struct capture *c = self;
+
+    for (size_t p = 0; p < c->o->places.n; p++)
+        if (c->o->places.item[p].site == site && c->o->places.item[p].layer == layer)
+            return true;
+    return mi_editor_wants(c->edits, site, layer);
+}
+
+static void take_rows(struct capture *c, size_t p, const struct mi_view *view)
+{
+    int head = c->o->places.item[p].head;
+    int from = head >= 0 ? head : 0, to = head >= 0 ? head + 1 : view->n_heads;
+    int64_t size = (to - from) * view->width;
+
+    for (int r = 0; r < view->n_rows; r++) {
+        const struct mi_row *row = &view->row[r];
+        int32_t k = c->slot[c->first_row[row->sequence] + row->index];
+        float *y;
+
+        if (k < 0)
+            continue;
+        y = c->value + c->offset[(size_t)row->sequence * c->o->places.n + p] + k * size;
+        for (int h = from; h < to; h++, y += view->width)
+            memcpy(y, view->x + r * view->ld + h * view->ld_head, (size_t)view->width * sizeof *y);
+    }
+}
+
+static int at(void *self, struct mi_view *view, struct mi_error *err)
+{
+    struct capture *c = self;
+    int r = mi_editor_apply(c->edits, view, c->item, err);
+
+    for (size_t p = 0; r == 0 && p < c->o->places.n; p++)
+        if (c->o->places.item[p].site == view->site && c->o->places.item[p].layer == view->layer)
+            take_rows(c, p, view);
+    return r;
+}
+
+/* ---- records --------------------------------------------------------------------- */
+
+/* Masked scores are -infinity by definition; nothing else may be. */
+static int check_values(const struct capture *c, int i, size_t p, const float *x, int64_t size,
+                        struct mi_error *err)
+{
+    const struct mi_place *place = &c->o->places.item[p];
+    bool may_mask = place->site == MI_SITE_ATTN_SCORES;
+    char text[48];
+
+    for (int64_t k = 0; k < c->n_position[i] * size; k++)
+        if (!isfinite(x[k]) && !(may_mask && isinf(x[k]) && x[k] < 0))
+            return mi_fail(err, MI_EXIT_DATA, "prompt '%s': %s: position %lld: element %lld is %s",
+                           mi_quote(c->batch.item[i].prompt.id), mi_place_text(place, text),
+                           (long long)c->position[i][k / size], (long long)(k % size),
+                           isnan(x[k]) ? "NaN" : "infinite");
+    return 0;
+}
+
+/* [P, width], or [P, heads, width] of a site with heads and no head chosen. */
+static struct mi_tensor shape_of(const struct capture *c, int i, size_t p)
+{
+    const struct mi_place *place = &c->o->places.item[p];
+    enum mi_site_shape shape = mi_site_info(place->site)->shape;
+    int64_t rows, width, n_keys = c->batch.item[i].prompt.n_tokens;
+    bool has_heads = shape == MI_SHAPE_HEADS || shape == MI_SHAPE_KV || shape == MI_SHAPE_KEYS ||
+                     shape == MI_SHAPE_RESULT;
+    struct mi_tensor t = {.dtype = c->o->dtype};
+
+    mi_place_shape(place, &c->session->model.config.dims, n_keys, &rows, &width);
+    t.shape[t.rank++] = c->n_position[i];
+    if (has_heads && place->head < 0)
+        t.shape[t.rank++] = rows;
+    t.shape[t.rank++] = width;
+    return t;
+}
+
+static int put_act(struct capture *c, int i, size_t p, struct mi_error *err)
+{
+    int64_t size = place_size(c, p, c->batch.item[i].prompt.n_tokens);
+    int64_t n = c->n_position[i] * size;
+    const float *x = c->x[p];
+    struct mi_act_record act = {
+        .id = c->batch.item[i].prompt.id,
+        .place = c->o->places.item[p],
+        .positions = c->position[i],
+        .n_positions = c->n_position[i],
+        .x = shape_of(c, i, p),
+    };
+    struct mi_value body;
+    char text[48];
+
+    act.x.data = x;
+    if (c->o->dtype != MI_F32) {
+        c->narrow = mi_grow(c->narrow, &c->cap_narrow, (size_t)n + 1, sizeof(uint16_t));
+        if (mi_narrow(c->narrow, c->o->dtype, x, n, err) < 0)
+            return mi_fail_in(err, "prompt '%s': %s", mi_quote(act.id),
+                              mi_place_text(&act.place, text));
+        act.x.data = c->narrow;
+    }
+    body = mi_act_body(&c->arena, &act);
+    return mi_writer_put(c->out, "act", &body, err);
+}
+
+static int put_item(struct capture *c, int i, struct mi_error *err)
+{
+    size_t n_places = c->o->places.n;
+    struct mi_item *item = &c->batch.item[i];
+    struct mi_value body;
+    int r = 0;
+
+    for (size_t p = 0; r == 0 && p < n_places; p++) {
+        c->x[p] = c->value + c->offset[(size_t)i * n_places + p];
+        r = check_values(c, i, p, c->x[p], place_size(c, p, item->prompt.n_tokens), err);
+    }
+    if (r < 0)
+        return r;
+    if (c->o->reduce)
+        return mi_reducer_add(&c->reducer, item, c->x, c->n_position[i], err);
+    mi_arena_reset(&c->arena);
+    body = mi_prompt_body(&c->arena, &item->prompt);
+    r = mi_writer_put(c->out, "prompt", &body, err);
+    for (size_t p = 0; r == 0 && p < n_places; p++)
+        r = put_act(c, i, p, err);
+    return r;
+}
+
+/* ---- the loop -------------------------------------------------------------------- */
+
+static int run_batch(struct capture *c, struct mi_capture_totals *totals, struct mi_error *err)
+{
+    struct mi_hooks hooks = {.self = c, .wants = wants, .at = at};
+    int r = prepare(c, err);
+
+    if (r == 0)
+        r = mi_forward(&c->session->forward, &c->session->model, c->sequence, c->batch.n,
+                       c->n_layers, &hooks, err);
+    for (int i = 0; r == 0 && i < c->batch.n; i++) {
+        r = put_item(c, i, err);
+        totals->n_positions += c->n_position[i];
+    }
+    totals->n_prompts += c->batch.n;
+    totals->n_tokens += c->batch.n_rows;
+    mi_progress_add(c->batch.n_rows);
+    return r;
+}
+
+static void start(struct capture *c, struct mi_session *s, const struct mi_capture_options *o)
+{
+    int last;
+
+    c->session = s;
+    c->o = o;
+    last = last_block(&o->places, &c->has_after);
+    c->n_layers = c->has_after ? 0 : last + 1;
+    c->limit = mi_memory_limit(o->max_memory);
+    c->x = mi_alloc_n(o->places.n, sizeof *c->x);
+}
+
+static void finish(struct capture *c)
+{
+    for (int i = 0; i < c->n_slots; i++)
+        mi_free(c->position[i]);
+    mi_free(c->position);
+    mi_free(c->cap_position);
+    mi_free(c->n_position);
+    mi_free(c->sequence);
+    mi_free(c->item);
+    mi_free(c->slot);
+    mi_free(c->first_row);
+    mi_free(c->logit_row);
+    mi_free(c->value);
+    mi_free(c->offset);
+    mi_free(c->narrow);
+    mi_free(c->x);
+    mi_arena_free(&c->arena);
+    mi_batch_free(&c->batch);
+    mi_reducer_close(&c->reducer);
+}
+
+int mi_capture(struct mi_session *s, struct mi_source *src, struct mi_editor *edits,
+               const struct mi_capture_options *o, struct mi_writer *out,
+               struct mi_capture_totals *totals, struct mi_error *err)
+{
+    struct capture c = {.edits = edits, .out = out};
+    int64_t units, first, last;
+    int rows = 0, items = 0, r;
+
+    *totals = (struct mi_capture_totals){0};
+    start(&c, s, o);
+    mi_source_units(src, &units, &first, &last);
+    if (o->reduce)
+        mi_reducer_open(&c.reducer, &o->places, &s->model.config.dims, o->reduce, o->by,
+                        o->pos->text, first);
+    r = choose_sizes(&c, &rows, &items, err);
+    while (r == 0) {
+        r = mi_batch_next(&c.batch, src, s, rows, items, err);
+        if (r <= 0)
+            break;
+        r = run_batch(&c, totals, err);
+    }
+    mi_source_units(src, &units, &first, &last);
+    if (r == 0 && o->reduce)
+        r = mi_reducer_write(&c.reducer, last, mi_source_is_sharded(src), out, err);
+    finish(&c);
+    return r;
+}
+
+/* ---- without running --------------------------------------------------------------- */
+
+/* Attention's share: a dot and a mix of d_head numbers for each query, head and key. */
+static double attention_flops(const struct mi_dims *d, int n_layers, double n)
+{
+    return 4.0 * n_layers * d->n_heads * d->d_head * n * (n + 1) / 2;
+}
+
+static int plan_item(struct capture *c, struct mi_item *item, int n_layers,
+                     struct mi_capture_totals *t, struct mi_error *err)
+{
+    const struct mi_model *m = &c->session->model;
+    struct mi_pos_tokens tokens = mi_item_tokens(item);
+    int64_t *position = NULL, n;
+    size_t cap = 0;
+
+    n = mi_pos_resolve(c->o->pos, &tokens, &position, &cap, err);
+    mi_free(position);
+    if (n < 0)
+        return mi_fail_in(err, "prompt '%s'", mi_quote(item->prompt.id));
+    t->n_prompts++;
+    t->n_tokens += tokens.n_tokens;
+    t->n_positions += n;
+    t->flops += (double)tokens.n_tokens * mi_model_flops_per_token(m, 0, n_layers) +
+                attention_flops(&m->config.dims, n_layers, (double)tokens.n_tokens);
+    if (c->has_after)
+        t->flops += (double)n * mi_model_flops_per_logits(m);
+    if (!c->o->reduce)
+        t->bytes += (double)n * (double)position_size(c, tokens.n_tokens) *
+                    (double)mi_dtype_size(c->o->dtype);
+    return 0;
+}
+
+int mi_capture_plan(struct mi_session *s, struct mi_source *src, const struct mi_capture_options *o,
+                    struct mi_capture_totals *totals, struct mi_error *err)
+{
+    const struct mi_dims *d = &s->model.config.dims;
+    struct capture c = {0};
+    int64_t longest = 1, held = 0, units, first, last;
+    int rows = 0, items = 0, n_layers, r;
+
+    *totals = (struct mi_capture_totals){0};
+    start(&c, s, o);
+    n_layers = c.n_layers ? c.n_layers : d->n_layers;
+    r = choose_sizes(&c, &rows, &items, err);
+    while (r == 0) {
+        struct mi_item item;
+
+        r = mi_source_next(src, s, &item, err);
+        if (r <= 0)
+            break;
+        r = plan_item(&c, &item, n_layers, totals, err);
+        if (item.prompt.n_tokens > longest) {
+            longest = item.prompt.n_tokens;
+            held = longest * position_size(&c, longest) * (int64_t)sizeof(float);
+        }
+        mi_item_free(&item);
+    }
+    mi_source_units(src, &units, &first, &last);
+    if (rows > totals->n_tokens)
+        rows = (int)totals->n_tokens;
+    if (rows < longest)
+        rows = (int)longest;
+    totals->peak = (double)s->model.file.map.size +
+                   (double)mi_forward_bytes(&s->model, rows, longest) +
+                   (double)(held > HELD_BYTES ? held : HELD_BYTES);
+    if (o->reduce) {
+        double sums = (double)mi_reduce_bytes(&o->places, d, o->reduce, last - first);
+
+        totals->peak += sums;
+        totals->bytes = (double)mi_reduce_bytes(&o->places, d, o->reduce, 1) / 2;
+    }
+    finish(&c);
+    return r;
+}

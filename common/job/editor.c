@@ -1,0 +1,584 @@
+#include "job/editor.h"
+
+#include "base/escape.h"
+#include "base/mem.h"
+#include "job/editor_state.h"
+#include "stream/format.h"
+#include "stream/header.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { PLAN_MAX = 16 << 20, HEADER_TENSORS = MI_HEADER_MAX - (2 << 20) };
+
+int64_t mi_place_order(enum mi_site site, int layer)
+{
+    if (mi_site_info(site)->is_global)
+        return site == MI_SITE_EMBED ? -1 : (int64_t)1 << 40 | site;
+    return (int64_t)layer * MI_SITES + site;
+}
+
+/* ---- the list ------------------------------------------------------------------ */
+
+static int read_plan(struct mi_editor_state *st, const char *path, const struct mi_dims *dims,
+                     struct mi_error *err)
+{
+    struct mi_buf b = {0};
+    int r = mi_file_read(path, PLAN_MAX, &b, err);
+
+    if (r == 0)
+        r = mi_edits_parse_plan(&st->edits, mi_buf_text(&b), b.len, mi_quote(path), dims, err);
+    mi_buf_free(&b);
+    return r;
+}
+
+static bool was_edited(const struct mi_value *run_header)
+{
+    const struct mi_value *list = mi_get(mi_get(run_header, "edits"), "edits");
+
+    return mi_is(list, MI_ARRAY) && list->as.array.n > 0;
+}
+
+/* The edits of a run's header, as lines that name digests. */
+static int replay_lines(struct mi_editor_state *st, const struct mi_value *run_header,
+                        const struct mi_dims *dims, struct mi_error *err)
+{
+    const struct mi_value *list = mi_get(mi_get(run_header, "edits"), "edits");
+
+    for (size_t i = 0; mi_is(list, MI_ARRAY) && i < list->as.array.n; i++) {
+        const struct mi_value *line = &list->as.array.item[i];
+        char *text;
+        int r;
+
+        if (line->kind != MI_STR)
+            return mi_fail(err, MI_EXIT_DATA, "the run's header: an edit that is no text");
+        text = mi_strndup(line->as.bytes.at, line->as.bytes.len);
+        r = mi_edits_parse(&st->edits, text, dims, err);
+        mi_free(text);
+        if (r < 0) {
+            err->code = MI_EXIT_DATA;
+            return mi_fail_in(err, "the run's header");
+        }
+    }
+    st->n_replayed = st->edits.n;
+    return 0;
+}
+
+static int parse_all(struct mi_editor_state *st, const struct mi_dims *dims,
+                     const char *const *lines, int n_lines, const char *const *plans, int n_plans,
+                     const struct mi_value *run_header, struct mi_error *err)
+{
+    bool is_said = false;
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < n_lines; i++) {
+        if (strcmp(lines[i], "@run") == 0) {
+            if (!run_header)
+                r = mi_fail(err, MI_EXIT_USAGE, "--edit @run: the input is no run stream");
+            else if (i > 0)
+                r = mi_fail(err, MI_EXIT_USAGE, "--edit @run comes before other edits");
+            else
+                r = replay_lines(st, run_header, dims, err);
+            is_said = true;
+        } else if (strcmp(lines[i], "none") == 0) {
+            is_said = true;
+        } else {
+            r = mi_edits_parse(&st->edits, lines[i], dims, err);
+            if (r < 0)
+                r = mi_fail_in(err, "--edit '%s'", mi_quote(lines[i]));
+        }
+    }
+    if (r == 0 && !is_said && was_edited(run_header))
+        r = mi_fail(err, MI_EXIT_DATA,
+                    "the stream was made with edits: say --edit @run to apply them here too, or "
+                    "--edit none");
+    for (int i = 0; r == 0 && i < n_plans; i++)
+        r = read_plan(st, plans[i], dims, err);
+    return r;
+}
+
+/* ---- files --------------------------------------------------------------------- */
+
+/* The sites whose activations any patch from this file wants. */
+static void wanted_of(const struct mi_editor_state *st, const char *source, struct mi_places *out)
+{
+    for (size_t i = st->n_replayed; i < st->edits.n; i++) {
+        const struct mi_edit *e = &st->edits.item[i];
+
+        if (e->op != MI_EDIT_PATCH || strcmp(e->source, source) != 0)
+            continue;
+        for (size_t j = 0; j < e->places.n; j++)
+            mi_places_add(out, e->places.item[j]);
+    }
+}
+
+static int load(struct mi_editor_state *st, const char *source, const struct mi_value *header,
+                bool other_model, struct mi_error *err)
+{
+    struct mi_material *m = &st->file[st->n_files];
+    struct mi_places wanted = {0};
+    int r;
+
+    wanted_of(st, source, &wanted);
+    r = mi_material_read(m, source, &wanted, err);
+    mi_places_free(&wanted);
+    if (r < 0)
+        return r;
+    st->n_files++;
+    if (mi_header_same_model(&m->header, header, other_model, err) < 0)
+        return mi_fail_in(err, "'%s'", mi_quote(source));
+    if (m->n_stats && mi_is(mi_get(&m->header, "shard"), MI_MAP))
+        return mi_fail(err, MI_EXIT_DATA, "'%s' is one shard of the statistics; merge them first",
+                       mi_quote(source));
+    return 0;
+}
+
+static int replay(struct mi_editor_state *st, const char *digest, const struct mi_value *run_header,
+                  struct mi_error *err)
+{
+    const struct mi_value *tensors = mi_get(mi_get(run_header, "edits"), "tensors");
+    const struct mi_value *records = mi_get(tensors, digest);
+    int r;
+
+    if (!mi_is(records, MI_ARRAY))
+        return mi_fail(err, MI_EXIT_DATA, "the run's header lacks the material %s",
+                       mi_quote(digest));
+    r = mi_material_replay(&st->file[st->n_files], digest, records, err);
+    st->n_files += r == 0;
+    return r;
+}
+
+/* The file of edit i: read already, or now. Pointers into st->file stay: it has room for all. */
+static int file_of(struct mi_editor_state *st, size_t i, const char *source,
+                   const struct mi_value *header, const struct mi_value *run_header,
+                   bool other_model, struct mi_material **out, struct mi_error *err)
+{
+    bool is_replayed = i < st->n_replayed;
+    int r;
+
+    for (size_t f = 0; f < st->n_files; f++)
+        if (strcmp(st->file[f].name, source) == 0 &&
+            (st->file[f].header.kind == MI_NIL) == is_replayed) {
+            *out = &st->file[f];
+            return 0;
+        }
+    r = is_replayed ? replay(st, source, run_header, err)
+                    : load(st, source, header, other_model, err);
+    *out = r < 0 ? NULL : &st->file[st->n_files - 1];
+    return r;
+}
+
+/* ---- making ready -------------------------------------------------------------- */
+
+/* Rows of v made orthonormal in their order (modified Gram-Schmidt, in double): what is taken
+ * out along one then stays out. A row that the others span is MI_EXIT_DATA. */
+static int orthonormalize(float *v, int n, int64_t width, struct mi_error *err)
+{
+    double *x = mi_alloc_n((size_t)n * (size_t)width, sizeof *x);
+    int r = 0;
+
+    for (int64_t i = 0; i < n * width; i++)
+        x[i] = (double)v[i];
+    for (int i = 0; i < n && r == 0; i++) {
+        double *xi = x + i * width, norm = 0;
+
+        for (int j = 0; j < i; j++) {
+            const double *xj = x + j * width;
+            double p = 0;
+
+            for (int64_t k = 0; k < width; k++)
+                p += xi[k] * xj[k];
+            for (int64_t k = 0; k < width; k++)
+                xi[k] -= p * xj[k];
+        }
+        for (int64_t k = 0; k < width; k++)
+            norm += xi[k] * xi[k];
+        norm = sqrt(norm);
+        if (norm < 1e-6)
+            r = mi_fail(err, MI_EXIT_DATA, "its vectors are linearly dependent");
+        for (int64_t k = 0; k < width && r == 0; k++) {
+            xi[k] /= norm;
+            v[i * width + k] = (float)xi[k];
+        }
+    }
+    mi_free(x);
+    return r;
+}
+
+/* Vectors of a direction record as floats; checked to be finite and of unit norm. */
+static int take_vectors(const struct mi_dir_record *dir, float **v, int *n, int64_t *width,
+                        struct mi_error *err)
+{
+    const struct mi_tensor *t = &dir->v;
+    int64_t count = mi_tensor_count(t);
+
+    if (t->rank < 1 || t->rank > 2 || count <= 0 || (t->rank == 2 && t->shape[0] > 4096))
+        return mi_fail(err, MI_EXIT_DATA, "its direction is no vector");
+    *n = t->rank == 2 ? (int)t->shape[0] : 1;
+    *width = t->shape[t->rank - 1];
+    *v = mi_alloc_n((size_t)count, sizeof **v);
+    mi_tensor_to_f32(*v, t);
+    for (int i = 0; i < *n; i++) {
+        double sum = 0;
+
+        for (int64_t k = 0; k < *width; k++)
+            sum += (double)(*v)[i * *width + k] * (double)(*v)[i * *width + k];
+        if (!(fabs(sum - 1) < 1e-3))
+            return mi_fail(err, MI_EXIT_DATA, "its direction has length %g, not 1", sqrt(sum));
+    }
+    return 0;
+}
+
+static bool needs_direction(const struct mi_edit *e)
+{
+    return e->op == MI_EDIT_ADD || e->op == MI_EDIT_PROJECT_OUT || e->op == MI_EDIT_SET;
+}
+
+static int ready_direction(const struct mi_ready *ready, struct mi_ready_place *at,
+                           struct mi_error *err)
+{
+    const struct mi_edit *e = ready->edit;
+    const struct mi_dir_record *dir;
+    const char *name = mi_quote(ready->source->name);
+    char text[48];
+    double c = e->factor;
+    int r;
+
+    mi_place_text(&at->place, text);
+    if (!at->width)
+        return mi_fail(err, MI_EXIT_USAGE, "%s has no fixed width: directions do not apply", text);
+    dir = mi_material_dir(ready->source, &at->place, err);
+    if (!dir)
+        return -err->code;
+    r = take_vectors(dir, &at->v, &at->n_v, &at->v_width, err);
+    if (r < 0)
+        return mi_fail_in(err, "'%s'", name);
+    if (at->v_width != at->width && at->v_width != at->rows * at->width)
+        return mi_fail(err, MI_EXIT_DATA, "'%s' has directions %lld wide, %s is %lld wide", name,
+                       (long long)at->v_width, text, (long long)at->width);
+    if (e->op == MI_EDIT_PROJECT_OUT)
+        return at->n_v == 1 || orthonormalize(at->v, at->n_v, at->v_width, err) == 0
+                   ? 0
+                   : mi_fail_in(err, "'%s'", name);
+    if (at->n_v > 1)
+        return mi_fail(err, MI_EXIT_DATA, "'%s' has a subspace of %d vectors at %s; one is needed",
+                       name, at->n_v, text);
+    if (e->in_scale && !(dir->scale > 0))
+        return mi_fail(err, MI_EXIT_DATA, "'%s' does not say the scale of its direction", name);
+    if (e->in_scale)
+        c *= dir->scale;
+    at->c = (float)c;
+    return isfinite(at->c) ? 0 : mi_fail(err, MI_EXIT_USAGE, "%g is too large", c);
+}
+
+static int ready_place(const struct mi_ready *ready, struct mi_ready_place *at,
+                       const struct mi_dims *dims, struct mi_error *err)
+{
+    const struct mi_edit *e = ready->edit;
+    int64_t n;
+    char text[48];
+
+    mi_place_shape(&at->place, dims, 0, &at->rows, &at->width);
+    n = at->rows * at->width;
+    at->c = (float)e->factor;
+    if (needs_direction(e))
+        return ready_direction(ready, at, err);
+    if (e->op != MI_EDIT_MEAN_ABLATE)
+        return 0;
+    if (!at->width)
+        return mi_fail(err, MI_EXIT_USAGE, "%s has no fixed width: it has no mean",
+                       mi_place_text(&at->place, text));
+    at->mean = mi_alloc_n((size_t)n, sizeof *at->mean);
+    return mi_material_mean(ready->source, &at->place, n, at->mean, err);
+}
+
+static int ready_condition(struct mi_ready *ready, const struct mi_dims *dims, struct mi_error *err)
+{
+    const struct mi_edit *e = ready->edit;
+    const struct mi_place *at = &e->when.at;
+    const struct mi_dir_record *dir = mi_material_dir(ready->when_source, at, err);
+    int64_t rows, width, order = mi_place_order(at->site, at->layer);
+    char text[48];
+    int n = 0, r;
+
+    if (!dir)
+        return -err->code;
+    r = take_vectors(dir, &ready->when_v, &n, &ready->when_width, err);
+    if (r < 0)
+        return mi_fail_in(err, "'%s'", mi_quote(ready->when_source->name));
+    mi_place_shape(at, dims, 0, &rows, &width);
+    if (n != 1 || width == 0 || ready->when_width != rows * width)
+        return mi_fail(err, MI_EXIT_DATA, "when: '%s' has no single direction %lld wide for %s",
+                       mi_quote(ready->when_source->name), (long long)(rows * width),
+                       mi_place_text(at, text));
+    for (size_t i = 0; i < e->places.n; i++) {
+        const struct mi_place *p = &e->places.item[i];
+        int64_t own = mi_place_order(p->site, p->layer);
+
+        if (own < order)
+            return mi_fail(err, MI_EXIT_USAGE, "when: %s comes after the edited site",
+                           mi_place_text(at, text));
+        if (own == order)
+            ready->when_inside = true;
+    }
+    return 0;
+}
+
+static int make_ready(struct mi_editor_state *st, size_t i, const struct mi_dims *dims,
+                      const struct mi_value *header, const struct mi_value *run_header,
+                      bool other_model, struct mi_error *err)
+{
+    const struct mi_edit *e = &st->edits.item[i];
+    struct mi_ready *ready = &st->ready[i];
+    int r = 0;
+
+    ready->edit = e;
+    ready->seed = (uint64_t)st->seeds[i];
+    ready->ordinal = (int)i;
+    if (mi_pos_needs_end(&e->pos))
+        return mi_fail(err, MI_EXIT_USAGE,
+                       "positions counted from the end of what is generated ('%s') are not known "
+                       "while it is made",
+                       e->pos.text);
+    if (e->source)
+        r = file_of(st, i, e->source, header, run_header, other_model, &ready->source, err);
+    if (r == 0 && e->when.source)
+        r = file_of(st, i, e->when.source, header, run_header, other_model, &ready->when_source,
+                    err);
+    if (r == 0 && e->when.source)
+        r = ready_condition(ready, dims, err);
+    ready->at = mi_alloc_zero(e->places.n, sizeof *ready->at);
+    for (size_t p = 0; r == 0 && p < e->places.n; p++) {
+        ready->at[p].place = e->places.item[p];
+        r = ready_place(ready, &ready->at[p], dims, err);
+    }
+    return r;
+}
+
+/* Seeds of replayed edits are the run's, those of others ours. */
+static void set_seeds(struct mi_editor_state *st, const struct mi_value *run_header, int64_t seed)
+{
+    const struct mi_value *seeds = mi_get(mi_get(run_header, "edits"), "seeds");
+
+    st->seeds = mi_alloc_n(st->edits.n, sizeof *st->seeds);
+    for (size_t i = 0; i < st->edits.n; i++) {
+        st->seeds[i] = seed;
+        if (i < st->n_replayed && mi_is(seeds, MI_ARRAY) && i < seeds->as.array.n &&
+            seeds->as.array.item[i].kind == MI_INT)
+            st->seeds[i] = seeds->as.array.item[i].as.integer;
+    }
+}
+
+static int open_state(struct mi_editor_state *st, struct mi_session *s,
+                      const struct mi_value *run_header, bool other_model, int64_t seed,
+                      struct mi_error *err)
+{
+    const struct mi_dims *dims = &s->model.config.dims;
+    struct mi_arena a = {0};
+    struct mi_value header = mi_header_new(&a, "act");
+    int r = mi_session_header(s, &a, &header, err);
+
+    st->window = s->model.config.window;
+    st->ready = mi_alloc_zero(st->edits.n, sizeof *st->ready);
+    st->file = mi_alloc_zero(2 * st->edits.n, sizeof *st->file);
+    set_seeds(st, run_header, seed);
+    for (size_t i = 0; r == 0 && i < st->edits.n; i++) {
+        r = make_ready(st, i, dims, &header, run_header, other_model, err);
+        if (r < 0)
+            r = mi_fail_in(err, "edit %zu", i + 1);
+    }
+    mi_arena_free(&a);
+    return r;
+}
+
+int mi_editor_open(struct mi_editor *e, struct mi_session *s, const char *const *lines, int n_lines,
+                   const char *const *plans, int n_plans, const struct mi_value *run_header,
+                   bool other_model, int64_t seed, struct mi_error *err)
+{
+    struct mi_editor_state *st = mi_alloc_zero(1, sizeof *st);
+    int r;
+
+    e->state = st;
+    r = parse_all(st, &s->model.config.dims, lines, n_lines, plans, n_plans, run_header, err);
+    if (r == 0 && st->edits.n)
+        r = open_state(st, s, run_header, other_model, seed, err);
+    if (r == 0 && mi_editor_bytes(e) > HEADER_TENSORS)
+        r = mi_fail(err, MI_EXIT_DATA,
+                    "the edits use %lld MiB of tensors; a stream's header holds %d: patch fewer "
+                    "prompts or sites at a time",
+                    (long long)(mi_editor_bytes(e) >> 20), HEADER_TENSORS >> 20);
+    if (r < 0)
+        mi_editor_close(e);
+    return r;
+}
+
+/* ---- about them ---------------------------------------------------------------- */
+
+bool mi_editor_is_empty(const struct mi_editor *e)
+{
+    return !e->state || e->state->edits.n == 0;
+}
+
+bool mi_editor_wants(const struct mi_editor *e, enum mi_site site, int layer)
+{
+    for (size_t i = 0; e->state && i < e->state->edits.n; i++) {
+        const struct mi_edit *edit = &e->state->edits.item[i];
+
+        if (edit->when.source && edit->when.at.site == site && edit->when.at.layer == layer)
+            return true;
+        for (size_t p = 0; p < edit->places.n; p++)
+            if (edit->places.item[p].site == site && edit->places.item[p].layer == layer)
+                return true;
+    }
+    return false;
+}
+
+int mi_editor_last_layer(const struct mi_editor *e)
+{
+    int last = -1;
+
+    for (size_t i = 0; e->state && i < e->state->edits.n; i++)
+        for (size_t p = 0; p < e->state->edits.item[i].places.n; p++) {
+            const struct mi_place *at = &e->state->edits.item[i].places.item[p];
+            int layer =
+                mi_place_order(at->site, at->layer) >= (int64_t)1 << 40 ? INT32_MAX : at->layer;
+            if (layer > last)
+                last = layer;
+        }
+    return last;
+}
+
+/* Which records of a file the edits use; activations all. */
+static bool is_used(const struct mi_editor_state *st, const struct mi_material *m,
+                    const struct mi_value *kind, const struct mi_value *body)
+{
+    struct mi_error ignored = {0};
+    struct mi_place have;
+
+    if (strcmp(kind->as.bytes.at, "dir") != 0 && strcmp(kind->as.bytes.at, "stat") != 0)
+        return true;
+    if (m->n_dirs == 1 || mi_place_get(body, &have, &ignored) < 0)
+        return true;
+    for (size_t i = 0; i < st->edits.n; i++) {
+        const struct mi_ready *r = &st->ready[i];
+
+        if (r->when_source == m && r->edit->when.at.layer == have.layer)
+            return true;
+        for (size_t p = 0; r->source == m && p < r->edit->places.n; p++)
+            if (r->edit->places.item[p].layer == have.layer)
+                return true;
+    }
+    return false;
+}
+
+static struct mi_value used_records(const struct mi_editor_state *st, const struct mi_material *m,
+                                    struct mi_arena *a)
+{
+    struct mi_value list = mi_array();
+
+    for (size_t i = 0; i < m->records.as.array.n; i++) {
+        const struct mi_value *pair = &m->records.as.array.item[i];
+
+        if (is_used(st, m, &pair->as.array.item[0], &pair->as.array.item[1]))
+            mi_push(a, &list, *pair);
+    }
+    return list;
+}
+
+struct mi_value mi_editor_header(const struct mi_editor *e, struct mi_arena *a)
+{
+    const struct mi_editor_state *st = e->state;
+    struct mi_value map = mi_map(), lines = mi_array(), seeds = mi_array(), tensors = mi_map();
+
+    if (mi_editor_is_empty(e))
+        return mi_nil();
+    for (size_t i = 0; i < st->edits.n; i++) {
+        const struct mi_ready *r = &st->ready[i];
+        struct mi_buf b = {0};
+
+        mi_edit_print(&b, r->edit, r->source ? r->source->digest : NULL,
+                      r->when_source ? r->when_source->digest : NULL);
+        mi_push(a, &lines, mi_str(mi_arena_dup(a, b.data, b.len)));
+        mi_push(a, &seeds, mi_int(st->seeds[i]));
+        mi_buf_free(&b);
+    }
+    for (size_t i = 0; i < st->n_files; i++)
+        mi_set_dup(a, &tensors, st->file[i].digest, used_records(st, &st->file[i], a));
+    mi_set(a, &map, "edits", lines);
+    mi_set(a, &map, "seeds", seeds);
+    mi_set(a, &map, "tensors", tensors);
+    return map;
+}
+
+int64_t mi_editor_bytes(const struct mi_editor *e)
+{
+    const struct mi_editor_state *st = e->state;
+    int64_t total = 0;
+
+    for (size_t f = 0; st && f < st->n_files; f++) {
+        const struct mi_material *m = &st->file[f];
+
+        for (size_t i = 0; i < m->n_acts; i++)
+            total += (int64_t)mi_tensor_bytes(&m->act[i].x) + 8 * m->act[i].n_positions + 128;
+        for (size_t i = 0; i < m->n_dirs; i++)
+            total += (int64_t)mi_tensor_bytes(&m->dir[i].v) + 512;
+        for (size_t i = 0; i < m->n_stats; i++)
+            if (mi_is(mi_get(m->stat[i], "mean"), MI_TENSOR))
+                total += (int64_t)mi_tensor_bytes(&mi_get(m->stat[i], "mean")->as.tensor) + 512;
+    }
+    return total;
+}
+
+struct mi_value mi_editor_inputs(const struct mi_editor *e, struct mi_arena *a)
+{
+    struct mi_value list = mi_array();
+
+    for (size_t i = 0; e->state && i < e->state->n_files; i++) {
+        const struct mi_material *m = &e->state->file[i];
+        struct mi_value one = mi_map();
+
+        for (size_t j = 0; j < m->inputs.as.array.n; j++)
+            mi_push(a, &list, mi_value_copy(a, &m->inputs.as.array.item[j]));
+        mi_set(a, &one, "name", mi_str("edit"));
+        mi_set(a, &one, "digest", mi_str_dup(a, m->digest));
+        mi_push(a, &list, one);
+    }
+    return list;
+}
+
+static void free_ready(struct mi_ready *r)
+{
+    for (size_t p = 0; r->at && p < r->edit->places.n; p++) {
+        mi_free(r->at[p].v);
+        mi_free(r->at[p].mean);
+    }
+    for (size_t i = 0; i < r->cap_slots; i++) {
+        mi_free(r->slot[i].is_in);
+        mi_free(r->slot[i].from);
+    }
+    for (size_t i = 0; i < r->cap_flags; i++)
+        mi_free(r->flags[i].at);
+    mi_free(r->at);
+    mi_free(r->when_v);
+    mi_free(r->slot);
+    mi_free(r->flags);
+}
+
+void mi_editor_close(struct mi_editor *e)
+{
+    struct mi_editor_state *st = e->state;
+
+    if (!st)
+        return;
+    for (size_t i = 0; st->ready && i < st->edits.n; i++)
+        free_ready(&st->ready[i]);
+    for (size_t i = 0; i < st->n_files; i++)
+        mi_material_free(&st->file[i]);
+    mi_free(st->ready);
+    mi_free(st->file);
+    mi_free(st->seeds);
+    mi_free(st->tmp);
+    mi_edits_free(&st->edits);
+    mi_free(st);
+    e->state = NULL;
+}
