@@ -2,6 +2,7 @@
 
 #include "base/escape.h"
 
+#include <float.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -296,7 +297,8 @@ void mi_json_real(struct mi_buf *b, double r)
 
     if (add_nonfinite(b, r))
         return;
-    for (int digits = 15; digits <= 17; digits++) {
+    /* below the normal numbers there are fewer digits than 15 */
+    for (int digits = fabs(r) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, r);
         if (strtod(text, NULL) == r)
             break;
@@ -304,14 +306,14 @@ void mi_json_real(struct mi_buf *b, double r)
     add_real(b, text);
 }
 
-/* The fewest digits that give the same element back through a double. */
+/* The fewest digits that give the same float back through a double. */
 static void print_float(struct mi_buf *b, float f)
 {
     char text[32];
 
     if (add_nonfinite(b, (double)f))
         return;
-    for (int digits = 6; digits <= 9; digits++) {
+    for (int digits = fabsf(f) < FLT_MIN ? 1 : 6; digits <= 9; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, (double)f);
         if ((float)strtod(text, NULL) == f)
             break;
