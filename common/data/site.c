@@ -325,6 +325,8 @@ int mi_places_parse(struct mi_places *list, const char *text, const struct mi_di
             return 0;
     }
     list->n = n_before;
+    if (n_before == 0)
+        mi_places_free(list); /* a caller that gives up has nothing to free */
     return status;
 }
 

@@ -49,8 +49,11 @@ static void test_same(struct mi_arena *a, struct mi_buf *b)
         "{\"dtype\":\"f8\",\"shape\":[1],\"data\":[1.5]}",
         "{\"b64\":\"AP8=\",\"x\":1}"};
 
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        ok(strcmp(again(a, b, texts[i]), texts[i]) == 0, "%s comes back (%s)", texts[i], b->data);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const char *got = again(a, b, texts[i]);
+
+        ok(strcmp(got, texts[i]) == 0, "%s comes back (%s)", texts[i], got);
+    }
 }
 
 static void test_refused(struct mi_arena *a, struct mi_buf *b)
