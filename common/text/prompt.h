@@ -16,23 +16,27 @@
 
 struct mi_named_range { /* "spans": a name and bytes of the content that holds it */
     const char *name;
-    const char *needle;      /* text to find, or NULL when a range was given */
-    int64_t begin, end;      /* characters (code points) of the text, when needle is NULL */
+    const char *needle; /* text to find, or NULL when a range was given */
+    int64_t begin, end; /* characters (code points) of the text, when needle is NULL */
 };
 
 /* One prompt as written. Borrowed until the next call of mi_prompts_next. */
 struct mi_prompt {
-    const char *id;          /* default: the number of its line in the whole input, from 1 */
-    const char *text;        /* NULL unless given */
+    const char *id;   /* default: the number of its line in the whole input, from 1 */
+    const char *text; /* NULL unless given */
     size_t text_len;
-    const int32_t *tokens;   size_t n_tokens;   /* NULL unless given */
-    const struct mi_message *messages; size_t n_messages;
-    const struct mi_named_range *spans; size_t n_spans;
-    const char *target, *foil;  /* NULL unless given */
-    const char *pair, *side, *group; /* NULL unless given; group defaults to pair when there is one */
-    struct mi_value label;   /* MI_NIL unless given */
-    struct mi_value fields;  /* map: every field but text, tokens, messages, id, spans */
-    int64_t line;            /* of the input, from 1 */
+    const int32_t *tokens;
+    size_t n_tokens; /* NULL unless given */
+    const struct mi_message *messages;
+    size_t n_messages;
+    const struct mi_named_range *spans;
+    size_t n_spans;
+    const char *target, *foil; /* NULL unless given */
+    const char *pair, *side,
+        *group;             /* NULL unless given; group defaults to pair when there is one */
+    struct mi_value label;  /* MI_NIL unless given */
+    struct mi_value fields; /* map: every field but text, tokens, messages, id, spans */
+    int64_t line;           /* of the input, from 1 */
 };
 
 struct mi_prompts {
