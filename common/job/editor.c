@@ -3,13 +3,12 @@
 #include "base/escape.h"
 #include "base/mem.h"
 #include "job/editor_state.h"
-#include "stream/format.h"
 #include "stream/header.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { PLAN_MAX = 16 << 20, HEADER_TENSORS = MI_HEADER_MAX - (2 << 20) };
+enum { PLAN_MAX = 16 << 20 };
 
 int64_t mi_place_order(enum mi_site site, int layer)
 {
@@ -402,11 +401,6 @@ int mi_editor_open(struct mi_editor *e, struct mi_session *s, const char *const 
     r = parse_all(st, &s->model.config.dims, lines, n_lines, plans, n_plans, run_header, err);
     if (r == 0 && st->edits.n)
         r = open_state(st, s, run_header, other_model, seed, err);
-    if (r == 0 && mi_editor_bytes(e) > HEADER_TENSORS)
-        r = mi_fail(err, MI_EXIT_DATA,
-                    "the edits use %lld MiB of tensors; a stream's header holds %d: patch fewer "
-                    "prompts or sites at a time",
-                    (long long)(mi_editor_bytes(e) >> 20), HEADER_TENSORS >> 20);
     if (r < 0)
         mi_editor_close(e);
     return r;
