@@ -41,10 +41,10 @@ NO_COMPILE := deps help clean uninstall check demo check-layers check-asan lint 
 COMPILES   := $(filter-out $(NO_COMPILE),$(or $(MAKECMDGOALS),all))
 ifneq ($(COMPILES),)
 # msgpack's pkg-config name changed between its releases
-MSGPACK    := $(firstword $(foreach p,msgpack-c msgpack,$(shell $(PKG_CONFIG) --exists $(p) && echo $(p))))
+MSGPACK    := $(firstword $(foreach p,msgpack-c msgpack,$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null && echo $(p))))
 PKGS       := libzstd $(or $(MSGPACK),msgpack) libpcre2-8 libutf8proc jansson libxxhash \
               lapacke openblas
-MISSING    := $(strip $(foreach p,$(PKGS),$(shell $(PKG_CONFIG) --exists $(p) || echo $(p))))
+MISSING    := $(strip $(foreach p,$(PKGS),$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null || echo $(p))))
 $(if $(MISSING),$(error $(PKG_CONFIG) does not find $(MISSING): run 'make deps' first))
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PKGS))
