@@ -148,6 +148,7 @@ static int label_prompt(struct mi_acts *a, struct mi_acts_prompt *p, const struc
                         struct mi_error *err)
 {
     struct mi_buf group = {0};
+    int side = 0;
     int r = set_pair(a, p, fields, err);
 
     if (r == 0)
@@ -158,8 +159,8 @@ static int label_prompt(struct mi_acts *a, struct mi_acts_prompt *p, const struc
     mi_buf_free(&group);
     if (r < 0)
         return r;
-    r = mi_side_of(fields, a->side_name, err);
-    p->side = (int8_t)(r < 0 ? 0 : r);
+    r = mi_side_of(&side, fields, a->side_name, err);
+    p->side = (int8_t)(r < 0 ? 0 : side);
     return r < 0 && !a->options.any_side ? r : 0;
 }
 
@@ -179,8 +180,10 @@ static int add_prompt(struct mi_acts *a, const struct mi_value *body, struct mi_
     if (number < (int64_t)a->n_prompts)
         return mi_fail(err, MI_EXIT_DATA, "prompt '%s' comes twice", mi_quote(rec.id));
     r = label_prompt(a, &p, &rec.fields, err);
-    if (r < 0)
-        return mi_fail_in(err, "prompt '%s'", mi_quote(rec.id));
+    if (r < 0) {
+        mi_fail_in(err, "prompt '%s'", mi_quote(rec.id));
+        return r;
+    }
     a->prompt = mi_grow(a->prompt, &a->cap_prompts, a->n_prompts + 1, sizeof *a->prompt);
     a->prompt[a->n_prompts++] = p;
     return 0;
@@ -288,7 +291,8 @@ static int add_act(struct mi_acts *a, const struct mi_value *body, struct mi_act
     if (a->prompt[prompt].group < 0 || rec.n_positions == 0 || !is_wanted_place(a, &rec.place))
         return 0;
     width = mi_tensor_count(&rec.x) / rec.n_positions;
-    place = &a->place[rows->place = (int64_t)find_place(a, &rec.place, last_place)];
+    rows->place = (int64_t)find_place(a, &rec.place, last_place); /* may move the table */
+    place = &a->place[rows->place];
     if ((r = check_act(place, &rec, width, err)) < 0)
         return r;
     range = find_range(a, place, prompt);

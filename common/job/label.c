@@ -42,18 +42,20 @@ int mi_sides_parse(char *name[2], const char *text, struct mi_error *err)
     return 0;
 }
 
-static int side_by_name(const struct mi_value *fields, char *const name[2], struct mi_error *err)
+static int side_by_name(int *side, const struct mi_value *fields, char *const name[2],
+                        struct mi_error *err)
 {
     struct mi_buf b = {0};
     const char *key = mi_get(fields, "side") ? "side" : "label";
     int r = 0;
 
+    *side = 0;
     if (!mi_field_text(&b, fields, key))
         r = mi_fail(err, MI_EXIT_DATA, "there is neither a field 'side' nor 'label'");
     for (int i = 0; i < 2 && r == 0; i++)
         if (strlen(name[i]) == b.len && memcmp(name[i], b.data, b.len) == 0)
-            r = i == 0 ? 1 : -1;
-    if (r == 0)
+            *side = i == 0 ? 1 : -1;
+    if (r == 0 && *side == 0)
         r = mi_fail(err, MI_EXIT_DATA, "%s '%s' is neither '%s' nor '%s'", key,
                     mi_quote(mi_buf_text(&b)), mi_quote(name[0]), mi_quote(name[1]));
     mi_buf_free(&b);
@@ -72,17 +74,19 @@ static int truth_of(const struct mi_value *label)
     return 2;
 }
 
-int mi_side_of(const struct mi_value *fields, char *const name[2], struct mi_error *err)
+int mi_side_of(int *side, const struct mi_value *fields, char *const name[2],
+               struct mi_error *err)
 {
     const char *key = mi_get(fields, "side") ? "side" : "label";
     struct mi_buf b = {0};
     int truth;
 
     if (name[0])
-        return side_by_name(fields, name, err);
+        return side_by_name(side, fields, name, err);
     truth = truth_of(mi_get(fields, "label"));
+    *side = truth == 1 ? 1 : truth == 0 ? -1 : 0;
     if (truth != 2)
-        return truth ? 1 : -1;
+        return 0;
     if (mi_field_text(&b, fields, key))
         mi_fail(err, MI_EXIT_USAGE, "which side is positive? Give --sides POSITIVE,NEGATIVE "
                 "(this prompt has %s '%s', and no label 1 or 0)", key, mi_quote(mi_buf_text(&b)));

@@ -164,15 +164,6 @@ static int fit_logistic(struct fit *f, struct mi_error *err)
     return r;
 }
 
-static void fit_shuffled(struct fit *f)
-{
-    struct mi_cases null = {0};
-
-    mi_cases_shuffle(&null, f->s, f->o->seed, f->o->draw);
-    fit_mean_diff(f->v, &null, f->x, f->D);
-    mi_cases_free(&null);
-}
-
 void mi_direction_random(float *v, int64_t D, uint64_t seed, const char *place, int draw)
 {
     double *w = mi_alloc_n((size_t)D, sizeof *w);
@@ -196,7 +187,6 @@ static int fit_raw(struct fit *f, enum mi_method m, int64_t K, float *v, struct 
     case MI_METHOD_PCA_CENTER: return fit_pca(f, m, K, err);
     case MI_METHOD_MASS_MEAN: return fit_mass_mean(f, err);
     case MI_METHOD_LOGISTIC: return fit_logistic(f, err);
-    case MI_METHOD_SHUFFLED: fit_shuffled(f); return 0;
     case MI_METHOD_RANDOM:
         mi_direction_random(v, f->D, f->o->seed, f->o->place, f->o->draw);
         for (int64_t k = 0; k < f->D; k++)
@@ -246,12 +236,27 @@ static void turn(float *v, double *p, int64_t D, int64_t n)
         p[i] = -p[i];
 }
 
+/* Cosine of row 0 with the difference of the means. */
+static double cosine_with_mean_diff(const struct mi_direction *d, const struct mi_cases *s,
+                                    const float *x)
+{
+    double *diff = mi_alloc_n(2 * (size_t)d->width, sizeof *diff), *v = diff + d->width, c, length;
+
+    fit_mean_diff(diff, s, x, d->width);
+    for (int64_t k = 0; k < d->width; k++)
+        v[k] = (double)d->v[k];
+    length = mi_vec_norm(diff, d->width) * mi_vec_norm(v, d->width);
+    c = length > 0 ? mi_vec_dot(v, diff, d->width) / length : 0;
+    mi_free(diff);
+    return c > 1 ? 1 : c < -1 ? -1 : c;
+}
+
 /* norm: length of the raw vector, for the logistic regression's own boundary. */
 static void describe(struct mi_direction *d, const struct fit *f, double norm)
 {
     const struct mi_cases *s = f->s;
-    double *p = mi_alloc_n((size_t)s->n, sizeof *p), *diff = mi_alloc_n((size_t)f->D, sizeof *diff);
-    double sum[2] = {0}, n[2] = {0}, length;
+    double *p = mi_alloc_n((size_t)s->n, sizeof *p);
+    double sum[2] = {0}, n[2] = {0};
 
     mi_direction_project(p, s, f->x, f->D, d->v);
     d->sign_share = share_in_favour(s, p);
@@ -269,10 +274,6 @@ static void describe(struct mi_direction *d, const struct fit *f, double norm)
     d->threshold = f->has_offset ? -f->offset / norm * d->sign
                                  : (sum[1] / n[1] + sum[0] / n[0]) / 2;
     d->n = d->n_sign = s->is_paired ? s->n / 2 : s->n;
-    fit_mean_diff(diff, s, f->x, f->D);
-    length = mi_vec_norm(diff, f->D);
-    d->cos_mean_diff = length > 0 ? mi_vec_dot_row(d->v, diff, f->D) / length : 0;
-    mi_free(diff);
     mi_free(p);
 }
 
@@ -321,6 +322,7 @@ int mi_direction_fit(struct mi_direction *d, enum mi_method m, const struct mi_c
 {
     int64_t K = info[m].has_components && o->n_components > 1 ? o->n_components : 1;
     struct fit f = {.s = s, .x = x, .D = D, .o = o};
+    struct mi_cases null = {0};
     double norm;
     int r;
 
@@ -333,6 +335,10 @@ int mi_direction_fit(struct mi_direction *d, enum mi_method m, const struct mi_c
     if (info[m].has_components)
         d->variance = f.share = mi_alloc_zero((size_t)K, sizeof *f.share);
     f.v = mi_alloc_n((size_t)(K * D), sizeof *f.v);
+    if (m == MI_METHOD_SHUFFLED) { /* sign and threshold come from the shuffled sides too */
+        mi_cases_shuffle(&null, s, o->seed, o->draw);
+        f.s = &null;
+    }
     r = fit_raw(&f, m, K, d->v, err);
     if (r == 0) {
         norm = store(d, &f);
@@ -343,10 +349,12 @@ int mi_direction_fit(struct mi_direction *d, enum mi_method m, const struct mi_c
                         info[m].id);
         else
             describe(d, &f, norm);
+        d->cos_mean_diff = cosine_with_mean_diff(d, s, x);
         d->loss = f.loss;
         d->iterations = f.iterations;
     }
     mi_free(f.v);
+    mi_cases_free(&null);
     if (r < 0)
         mi_direction_free(d);
     return r;

@@ -14,7 +14,8 @@
  * | mass-mean          | W^+ (mean(x+) - mean(x-)), W the pooled covariance within the sides  |
  * | logistic           | weights of an L2-penalised logistic regression on scaled columns     |
  * | random             | a normal draw: control                                               |
- * | shuffled           | mean-diff after the sides were shuffled: control                     |
+ * | shuffled           | mean-diff after the sides were shuffled, sign and threshold as well: |
+ * |                    | control                                                              |
  *
  * mean-diff: Rimsky et al. 2023, "Steering Llama 2 via contrastive activation addition"
  * (2312.06681), section 3; Marks and Tegmark 2023, "The geometry of truth" (2310.06824),
@@ -86,7 +87,7 @@ struct mi_direction {
                             means; of the logistic regression its own boundary */
     double sign_share;   /* share of pairs (or AUROC) that speaks for the sign, ties half */
     int64_t n_sign;      /* pairs, or rows without pairs */
-    double cos_mean_diff;/* cosine of row 0 with mean-diff of the same rows */
+    double cos_mean_diff;/* cosine of row 0 with mean-diff of the same rows, sides as given */
     double *variance;    /* [K] PCA: share of the variance; NULL for the others */
     double loss;         /* logistic: the minimum; else 0 */
     int iterations;      /* logistic; else 0 */
