@@ -253,7 +253,7 @@ int main(void)
 
     if (!mkdtemp(folder) || chdir(folder) < 0)
         return 4;
-    plan(49);
+    plan(50);
     test_commit();
     test_places();
     test_links();
