@@ -112,7 +112,8 @@ struct few {
     size_t row_bytes;
     int rows;                   /* of W that exist, at most R */
     int k0, k1;                 /* k0 a multiple of 1024 */
-    const unsigned char *ahead; /* what to prefetch: the bytes R rows further on */
+    const unsigned char *ahead; /* one row of x: prefetch from here on, byte after byte */
+    size_t ahead_by;            /* several: prefetch this much further on */
     float *y;
     int64_t ldy;
 };
@@ -158,9 +159,12 @@ ALWAYS_INLINE void few_rows(const int type, const int M, const int R, const stru
             c[i] = lanes_zero();
         for (; k + 32 <= end; k += 32) {
             UNROLL
-            for (int r = 0; r < R; r++, ahead += group_bytes(type)) {
+            for (int r = 0; r < R; r++) {
                 const unsigned char *block = block_of(type, row[r], k, &group);
+                if (M > 1)
+                    ahead = block + group * group_bytes(type) + f->ahead_by;
                 prefetch_group(type, ahead);
+                ahead += group_bytes(type);
                 unpack(type, block, group, &state[r], w[r]);
             }
             few_group(M, R, f, k, 32, w, c);
@@ -254,6 +258,7 @@ static void run_few(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
     /* Whole rows while x stays in the first cache, else blocks of columns. */
     const int span = m * (int64_t)W->k > 8192 && m > 1 ? MI_LINEAR_BLOCK : W->k;
     const int R = FEW_ROWS(m);
+    const size_t near = (size_t)R * W->row_bytes; /* the next rows */
 
     for (int start = n0; start < n1; start += 64)
         for (int k0 = 0; k0 < W->k; k0 += span)
@@ -270,9 +275,8 @@ static void run_few(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
                         .y = Y + i * ldy + n,
                         .ldy = ldy,
                     };
-                    f.ahead = f.w + (size_t)R * W->row_bytes;
-                    if (f.ahead < f.w + AHEAD)
-                        f.ahead = f.w + AHEAD;
+                    f.ahead = f.w + (near > AHEAD ? near : AHEAD);
+                    f.ahead_by = near * (AHEAD / (near * (size_t)span / (size_t)W->k) + 1);
                     kernels->few(least(FEW_PASS, m - i), &f);
                 }
 }
