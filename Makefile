@@ -36,7 +36,7 @@ endif
 # ---- packages ---------------------------------------------------------------
 # Looked up only for goals that compile, so that `make deps` and `make help` run where
 # nothing is there yet. `check` and `demo` install what is missing, then call this file.
-NO_COMPILE := deps help clean uninstall check demo check-layers check-asan lint install-man \
+NO_COMPILE := deps dist help clean uninstall check demo check-layers check-asan lint install-man \
               models/% print-VERSION
 COMPILES   := $(filter-out $(NO_COMPILE),$(or $(MAKECMDGOALS),all))
 ifneq ($(COMPILES),)
@@ -172,7 +172,8 @@ export ASAN_OPTIONS := exitcode=99:detect_leaks=1:allocator_may_return_null=1:de
 export UBSAN_OPTIONS := halt_on_error=1:exitcode=98:print_stacktrace=1
 RUN_UNIT = for t in $(UNITS); do echo "\# file $${t\#$(B)/}"; $$t 2>&1 || echo "\# exit $$?"; done
 RUN_BATS = echo "\# file bats"; MI_BIN='$(abspath $(B)/bin)' MI_MODE='$(MODE)' \
-	$(BATS) --formatter tap $(if $(filter-out 1,$(JOBS)),--jobs $(JOBS)) --recursive tests/bats 2>&1
+	$(BATS) --formatter tap $(if $(filter-out 1,$(JOBS)),--jobs $(JOBS)) --recursive tests/bats \
+	2>&1 || echo "\# exit $$?"
 
 ## check: install, build, every test; ends in "N passed, N failed, N skipped"
 check: deps
@@ -229,6 +230,10 @@ install: all
 uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%)
 	for m in $(notdir $(MANS)); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
+## dist: the sources of the last commit as build/mi-tools-VERSION.tar.gz
+dist:
+	mkdir -p $(BUILD)
+	git archive --prefix=mi-tools-$(VERSION)/ -o $(BUILD)/mi-tools-$(VERSION).tar.gz HEAD
 ## clean: remove the build folder
 clean:
 	rm -rf $(BUILD) compile_commands.json
@@ -238,5 +243,5 @@ help:
 print-%: ; @printf '%s\n' '$($*)'
 
 .PHONY: all bench check check-build check-run check-unit check-bats check-asan check-layers \
-        clean demo demo-run deps fuzz fuzz-build help install lint parity uninstall
+        clean demo demo-run deps dist fuzz fuzz-build help install lint parity uninstall
 -include $(SRCS:%.c=$(B)/%.d)

@@ -74,5 +74,10 @@ setup() {
 	[ "${lines[-1]}" = "1 passed, 1 failed, 0 skipped" ]
 	run -0 awk -f "$ROOT/scripts/tap-sum.awk" <<<$'# file a\n1..2\nok 1 - x\nok 2 - # SKIP y'
 	[ "${lines[-1]}" = "1 passed, 0 failed, 1 skipped" ]
+	run -1 awk -f "$ROOT/scripts/tap-sum.awk" <<<$'# file a\n1..1\nok 1 - x\n# exit 99\n# file b\n1..1\nok 1 - y'
+	[ "${lines[0]}" = "a: every test passed, then exit 99" ]
+	[ "${lines[-1]}" = "2 passed, 1 failed, 0 skipped" ]
+	run -1 awk -f "$ROOT/scripts/tap-sum.awk" <<<$'# file a\n1..1\nnot ok 1 - x\n# exit 1'
+	[ "${lines[-1]}" = "0 passed, 1 failed, 0 skipped" ]
 	run -1 awk -f "$ROOT/scripts/tap-sum.awk" </dev/null
 }
