@@ -373,7 +373,7 @@ static int run(struct options *opt)
 
 int main(int argc, char **argv)
 {
-    struct options opt = {.input = "-", .pos = "last", .part = {0, 1}};
+    struct options opt = {.input = "-", .pos = "last"};
 
     mi_tool_start(&tool, argv);
     parse_options(&opt, argc, argv);

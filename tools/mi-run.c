@@ -355,9 +355,10 @@ static void say_totals(const struct mi_run_totals *t)
 {
     char usage[64];
 
-    mi_warn("%lld prompts, %lld tokens given (%.1f/s), %lld generated (%.1f/s), %s",
-            (long long)t->n_prompts, (long long)t->n_given, per_second(t->n_given, t->given_s),
-            (long long)t->n_made, per_second(t->n_made, t->made_s), mi_usage_text(usage));
+    mi_warn("%lld prompts, %lld tokens given (%lld shared, %.1f/s), %lld generated (%.1f/s), %s",
+            (long long)t->n_prompts, (long long)t->n_given, (long long)t->n_shared,
+            per_second(t->n_given, t->given_s), (long long)t->n_made,
+            per_second(t->n_made, t->made_s), mi_usage_text(usage));
 }
 
 static int run_prompts(struct work *w, const struct options *opt, struct mi_error *err)
@@ -423,7 +424,6 @@ int main(int argc, char **argv)
                           .n_new = 64,
                           .top_p = 1,
                           .penalty = 1,
-                          .part = {0, 1},
                           .given = {.kind = MI_MAP}};
 
     mi_tool_start(&tool, argv);

@@ -4,6 +4,7 @@
 #include "base/opt.h"
 #include "base/progress.h"
 #include "base/tool.h"
+#include "job/stat.h"
 #include "stream/header.h"
 #include "stream/merge.h"
 #include "stream/select.h"
@@ -333,10 +334,13 @@ static int merge_main(char **paths, int n, struct options *o)
 {
     struct mi_writer out = {0};
     struct mi_error err = {0};
+    struct mi_stat_merge sums = {0};
+    struct mi_combine combine = mi_stat_merge_open(&sums);
     int status = mi_writer_open(&out, o->output, &err);
 
     if (status == 0)
-        status = mi_merge(&out, (const char *const *)paths, n, NULL, &err);
+        status = mi_merge(&out, (const char *const *)paths, n, &combine, &err);
+    mi_stat_merge_close(&sums);
     mi_writer_close(&out);
     return status < 0 ? mi_tool_failed(&err) : MI_EXIT_OK;
 }

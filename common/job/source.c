@@ -202,7 +202,7 @@ static int take_shard_of_stream(struct mi_source_state *st, struct mi_error *err
 
     if (!mi_is(shard, MI_MAP))
         return 0;
-    if (st->shard.of > 1)
+    if (st->shard.of)
         return mi_fail(err, MI_EXIT_USAGE, "'%s' is one shard of a run already; merge first",
                        mi_quote(st->name));
     st->shard.index = mi_get_int(shard, "index", 0);
@@ -226,7 +226,7 @@ static int open_state(struct mi_source_state *st, const char *path, const char *
     if (text) {
         st->name = mi_strdup("--prompt");
         r = mi_prompts_open_text(&st->prompts, text, err);
-        if (r < 0 || st->shard.of == 1)
+        if (r < 0 || st->shard.of == 0)
             return r;
         r = count_all(st, err);
         mi_prompts_close(&st->prompts);
@@ -236,7 +236,7 @@ static int open_state(struct mi_source_state *st, const char *path, const char *
     if (r < 0)
         return r;
     st->name = mi_strdup(in.name);
-    r = st->shard.of > 1 ? open_sharded(st, path, &in, err) : open_reader(st, &in, err);
+    r = st->shard.of ? open_sharded(st, path, &in, err) : open_reader(st, &in, err);
     if (r < 0 || !st->is_stream)
         return r;
     st->is_run = strcmp(mi_get_str(mi_reader_header(&st->reader), "content", ""), "run") == 0;
@@ -250,7 +250,7 @@ int mi_source_open(struct mi_source *src, const char *path, const char *text, st
     int r;
 
     src->state = st;
-    st->shard = shard.of > 0 ? shard : (struct mi_shard){0, 1};
+    st->shard = shard;
     st->units = -1;
     st->last = INT64_MAX;
     st->unit = -1;
@@ -422,7 +422,7 @@ void mi_source_units(const struct mi_source *src, int64_t *units, int64_t *first
 
 bool mi_source_is_sharded(const struct mi_source *src)
 {
-    return src->state->shard.of > 1;
+    return src->state->shard.of > 0;
 }
 
 void mi_source_set_shard(const struct mi_source *src, struct mi_arena *a, struct mi_value *header)
@@ -430,7 +430,7 @@ void mi_source_set_shard(const struct mi_source *src, struct mi_arena *a, struct
     const struct mi_source_state *st = src->state;
     struct mi_value m = mi_map();
 
-    if (st->shard.of <= 1) {
+    if (!st->shard.of) {
         mi_set(a, header, "shard", mi_nil());
         return;
     }

@@ -10,7 +10,7 @@
 #include "stream/record.h"
 
 struct mi_shard {
-    int64_t index, of; /* 0-based; of = 1: everything */
+    int64_t index, of; /* 0-based; of = 0: everything, and the header says nothing of shards */
 };
 /* "3/8" with 0 <= 3 < 8. MI_EXIT_USAGE. */
 int mi_shard_parse(struct mi_shard *s, const char *text, struct mi_error *err) MI_MUST_USE;
@@ -40,7 +40,7 @@ struct mi_source {
 
 /* Operand path ("-" or NULL: standard input), or `text` of -p (NULL: none). Prompt files and
  * streams are told apart by their first bytes. Sharding needs the number of units, so with
- * of > 1 a regular file is read twice and a pipe is held in memory. Needs no model, so that an
+ * of > 0 a regular file is read twice and a pipe is held in memory. Needs no model, so that an
  * input that cannot be read is found before one is loaded. */
 int mi_source_open(struct mi_source *src, const char *path, const char *text, struct mi_shard shard,
                    struct mi_error *err) MI_MUST_USE;
@@ -55,7 +55,7 @@ int mi_source_check(const struct mi_source *src, const struct mi_value *header, 
  * MI_EXIT_DATA with its line. */
 int mi_source_next(struct mi_source *src, struct mi_session *s, struct mi_item *out,
                    struct mi_error *err) MI_MUST_USE;
-/* Units in all (known when of > 1, or at the end; else -1), and the shard's first and last + 1.
+/* Units in all (known when of > 0, or at the end; else -1), and the shard's first and last + 1.
  * Of a run stream that is itself one shard of a run, that shard's. */
 void mi_source_units(const struct mi_source *src, int64_t *units, int64_t *first, int64_t *last);
 bool mi_source_is_sharded(const struct mi_source *src);
