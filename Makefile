@@ -41,10 +41,11 @@ NO_COMPILE := deps dist help clean uninstall check demo check-layers check-asan 
 COMPILES   := $(filter-out $(NO_COMPILE),$(or $(MAKECMDGOALS),all))
 ifneq ($(COMPILES),)
 # msgpack's pkg-config name changed between its releases
-MSGPACK    := $(firstword $(foreach p,msgpack-c msgpack,$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null && echo $(p))))
+HAS        := $(PKG_CONFIG) --exists
+MSGPACK    := $(firstword $(foreach p,msgpack-c msgpack,$(shell $(HAS) $(p) 2>/dev/null && echo $(p))))
 PKGS       := libzstd $(or $(MSGPACK),msgpack) libpcre2-8 libutf8proc jansson libxxhash \
               lapacke openblas
-MISSING    := $(strip $(foreach p,$(PKGS),$(shell $(PKG_CONFIG) --exists $(p) 2>/dev/null || echo $(p))))
+MISSING    := $(strip $(foreach p,$(PKGS),$(shell $(HAS) $(p) 2>/dev/null || echo $(p))))
 $(if $(MISSING),$(error $(PKG_CONFIG) does not find $(MISSING): run 'make deps' first))
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PKGS))
@@ -163,12 +164,13 @@ models/smollm2.gguf:
 ## demo: install, build, and run the honesty study (MODEL=smollm2, or a model file)
 demo: deps
 	$(AGAIN) demo-run
-demo-run: all $(if $(filter smollm2,$(MODEL)),models/smollm2.gguf)
-	+$(Q)$(MAKE) --no-print-directory -C pipelines/honesty MI_BIN='$(abspath $(B)/bin)' \
-	  MODEL='$(abspath $(if $(filter smollm2,$(MODEL)),models/smollm2.gguf,$(MODEL)))'
+MODEL_FILE = $(if $(filter smollm2,$(MODEL)),models/smollm2.gguf,$(MODEL))
+demo-run: all $(filter models/smollm2.gguf,$(MODEL_FILE))
+	+$(Q)$(MAKE) --no-print-directory -f pipelines/honesty/Makefile BIN='$(B)/bin' \
+	  MODEL='$(MODEL_FILE)'
 
 # ---- tests ------------------------------------------------------------------
-export ASAN_OPTIONS := exitcode=99:detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
+export ASAN_OPTIONS := exitcode=99:detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS := halt_on_error=1:exitcode=98:print_stacktrace=1
 RUN_UNIT = for t in $(UNITS); do echo "\# file $${t\#$(B)/}"; $$t 2>&1 || echo "\# exit $$?"; done
 RUN_BATS = echo "\# file bats"; MI_BIN='$(abspath $(B)/bin)' MI_MODE='$(MODE)' \
@@ -195,10 +197,11 @@ check-asan: deps
 check-layers:
 	@sh scripts/check-layers.sh $(foreach l,$(LAYERS),'$(l):$(DEPS_$(l))')
 ## bench: how fast the kernels and the tools are here
-bench: all $(BSRC:tests/%.c=$(B)/%) models/smollm2.gguf
-	@for b in $(sort $(wildcard tests/bench/*.sh)); do \
-	  echo "\# $$b"; MI_BIN='$(abspath $(B)/bin)' MI_BENCH='$(abspath $(B)/bench)' sh $$b || exit 1; done
-## parity: compare with other implementations (makes a Python environment outside the tree)
+BENCHES := $(BSRC:tests/%.c=$(B)/%)
+bench: all $(BENCHES) models/smollm2.gguf
+	@for b in $(BENCHES) $(sort $(wildcard tests/bench/*.sh)); do echo "# $$b"; \
+	  MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' $$b || exit 1; done
+## parity: compare with other implementations (in a Python environment outside the tree)
 parity: all models/smollm2.gguf
 	$(Q)MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh tests/parity/run.sh
 ## fuzz: build the fuzz targets with clang, one program for each parser, in build/fuzz/fuzz
