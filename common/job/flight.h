@@ -34,6 +34,7 @@ struct mi_flight {
     struct mi_strand main, target, foil; /* n = 0: there is none */
     int64_t n_given;                     /* tokens of main that were not generated here */
     int64_t n_new;                       /* how many may be generated */
+    int64_t n_shared; /* positions that came from another flight (job/prefix.h) */
     int n_top;
     bool has_chosen;  /* the pass in hand has put a token at main.tokens[main.n] */
     const char *stop; /* see stream/run_record.h; NULL while it runs, and of a score */

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "job/batch.h"
 #include "job/flight.h"
+#include "job/prefix.h"
 #include "job/score.h"
 #include "math/rows.h"
 
@@ -213,6 +214,8 @@ static void plan_pass(struct run *run)
 
         if (f->is_done)
             continue;
+        if (!f->main.is_open && !run->edits && !mi_prefix_take(run->flight, i, m))
+            continue;
         mi_flight_open(f, m);
         mi_strand_reserve(&f->main, 1, f->n_top);
         add_strand(run, f, &f->main, mi_flight_pending(f));
@@ -416,6 +419,7 @@ static int give_items(struct run *run, struct mi_error *err)
         r = write_records(run, f, err);
         run->totals->n_prompts++;
         run->totals->n_given += f->n_given;
+        run->totals->n_shared += f->n_shared;
         run->totals->n_made += f->main.n - f->n_given;
         mi_progress_add(1);
         free_flight(f);

@@ -35,6 +35,7 @@ struct mi_run_options {
 
 struct mi_run_totals {
     int64_t n_prompts, n_given, n_made; /* prompts, tokens read, tokens generated */
+    int64_t n_shared;                   /* of those read: computed with an earlier prompt's */
     double given_s, made_s;             /* seconds that went into each, by rows of the passes */
 };
 

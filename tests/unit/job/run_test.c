@@ -41,7 +41,7 @@ static int write_run(struct mi_session *s, const char *input, const struct mi_ru
     int r = mi_writer_open(&out, output, err);
 
     if (r == 0)
-        r = mi_source_open(&src, input, NULL, (struct mi_shard){0, 1}, err);
+        r = mi_source_open(&src, input, NULL, (struct mi_shard){0}, err);
     if (r == 0) {
         header = mi_header_from(&a, mi_source_header(&src), "run");
         r = mi_session_header(s, &a, &header, err);

@@ -1,0 +1,420 @@
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load lib/helper
+	TINY=$FIXTURES/tiny
+	M=$TINY/llama-f32.gguf
+	P=$GOLDEN/run/llama-f32.jsonl
+	mkdir work # bats keeps files of its own in the folder above
+	cd work
+}
+
+# The digest of a stream: equal for equal records.
+digest() {
+	mi-view "$1" | tail -n 1 | grep -o '"digest":"[0-9a-f]*"' | head -n 1
+}
+
+# The run records of a stream, as JSON Lines.
+runs() {
+	mi-view "$1" | grep '^{"kind":"run"'
+}
+
+# One key of JSON Lines whose values hold no braces.
+key() {
+	sed "s/.*\"$1\":\([^]}]*[]}]\).*/\1/"
+}
+
+# ---- the contract of every tool --------------------------------------------------
+
+@test "mi-run: --help goes to stdout and exits 0" {
+	run -0 --separate-stderr mi-run --help
+	[[ ${lines[0]} == "usage: mi-run "* ]]
+	[ -z "$stderr" ]
+}
+
+@test "mi-run: --version names the tool" {
+	run -0 --separate-stderr mi-run --version
+	[[ ${lines[0]} == "mi-run (mi-tools) "* ]]
+}
+
+@test "mi-run: an unknown option exits 2 and names what is near" {
+	run -2 --separate-stderr mi-run --temperatur 1
+	[ -z "$output" ]
+	[ "${stderr_lines[0]}" = "mi-run: unknown option '--temperatur'; is 'temperature' meant?" ]
+}
+
+@test "mi-run: a bad value of any option exits 2 before a file is made, and names the option" {
+	local row option value
+	for row in 'new-tokens -1' 'new-tokens x' 'new-tokens 1e3' 'top -1' 'top 1001' 'top ' \
+		'temperature -1' 'temperature nan' 'temperature 1e9999' 'top-k -2' 'top-p 1.1' 'top-p -0' \
+		'top-p inf' 'repetition-penalty 0' 'repetition-penalty x' 'seed -1' 'seed 99999999999999999999' \
+		'batch -1' 'threads 1000' 'threads 0x2' 'shard 3/3' 'shard x' 'shard 1' 'max-memory 0' \
+		'max-memory 4Q' 'max-memory -1' 'stop '; do
+		option=${row%% *}
+		value=${row#* }
+		[ "$row" != 'top-p -0' ] || continue # minus zero is zero
+		run -2 --separate-stderr mi-run -m "$M" -p x -o out.mi "--$option=$value"
+		[ -z "$output" ]
+		[[ ${stderr_lines[0]} == *"--$option"* ]]
+		[ -z "$(ls -A)" ]
+	done
+}
+
+@test "mi-run: an option without its value exits 2 and names the option" {
+	local option
+	for option in model prompt output new-tokens top temperature top-k top-p repetition-penalty stop \
+		seed edit plan template system shard batch max-memory threads; do
+		run -2 --separate-stderr mi-run "--$option"
+		[ "${stderr_lines[0]}" = "mi-run: option '--$option' needs a value" ]
+	done
+}
+
+@test "mi-run: options that contradict each other exit 2" {
+	run -2 mi-run -m "$M" -p x --score -n 4
+	run -2 mi-run -m "$M" -p x --score --text
+	run -2 mi-run -m "$M" -p x --text -o out.mi
+	run -2 mi-run -m "$M" -p x --top-p 0.5
+	run -2 mi-run -m "$M" -p x --top-k 5
+	run -2 mi-run -m "$M" -p x --info --tokens
+	run -2 mi-run -m "$M" -p x --info -o out.mi
+	run -2 mi-run -m "$M" -p x prompts.jsonl
+	run -2 mi-run -m "$M" a b
+	run -2 mi-run -p x
+	run -2 mi-run -m "$M" -p x --template alpaca -o out.mi
+	run -2 mi-run -m "$M" -p x --edit 'ad resid_post:1 v.mi' -o out.mi
+	run -2 mi-run -m "$M" -p x --edit 'zero resid_post:7' -o out.mi
+	run -2 mi-run -m "$M" -p x --edit 'zero resid_post:1 @ gen:-1' -o out.mi
+	[ -z "$(ls -A)" ]
+}
+
+@test "mi-run: a missing model, prompt file or plan exits 4 and names it" {
+	run -4 --separate-stderr mi-run -m absent.gguf -p x -o out.mi
+	[ "$stderr" = "mi-run: cannot open 'absent.gguf': No such file or directory" ]
+	run -4 --separate-stderr mi-run -m "$M" absent.jsonl -o out.mi
+	[ "$stderr" = "mi-run: cannot open 'absent.jsonl': No such file or directory" ]
+	run -4 --separate-stderr mi-run -m "$M" -p x --plan absent.plan -o out.mi
+	[ "$stderr" = "mi-run: cannot open 'absent.plan': No such file or directory" ]
+	[ -z "$(ls -A)" ]
+}
+
+@test "mi-run: an output that cannot be made exits 4 before the model is looked at" {
+	run -4 --separate-stderr mi-run -m absent.gguf -p x -o no/such/folder/out.mi
+	[[ $stderr == "mi-run: cannot create 'no/such/folder/out.mi': "* ]]
+	mkdir folder
+	run -4 --separate-stderr mi-run -m absent.gguf -p x -o folder
+	[[ $stderr == "mi-run: "*"'folder'"* ]]
+}
+
+@test "mi-run: input and output may not be the same file" {
+	echo hello >p.txt
+	run -2 mi-run -m "$M" p.txt -o p.txt
+	[ "$(cat p.txt)" = hello ]
+}
+
+@test "mi-run: an empty input, or one without prompts, exits 3" {
+	: >empty
+	run -3 --separate-stderr mi-run -m "$M" empty -o out.mi
+	[[ $stderr == "mi-run: no prompts in 'empty'"* ]]
+	printf '\n\n' >blank
+	run -3 mi-run -m "$M" blank -o out.mi
+	run -3 mi-run -m "$M" -o out.mi </dev/null
+	[ ! -e out.mi ]
+}
+
+@test "mi-run: a prompt longer than the context exits 3 and names the line" {
+	{
+		echo short
+		printf 'x%.0s' {1..600}
+		echo
+	} >p.txt
+	run -3 --separate-stderr mi-run -m "$M" p.txt -o out.mi
+	[[ $stderr == "mi-run: 'p.txt': line 2: "*"context"* ]]
+	[ -z "$(ls -A | grep -v p.txt)" ]
+}
+
+@test "mi-run: damaged models and streams exit 3" {
+	head -c 50000 "$M" >cut.gguf
+	run -3 mi-run -m cut.gguf -p x -o out.mi
+	echo '{"id": 1}' >json.gguf
+	run -3 mi-run -m json.gguf -p x -o out.mi
+	mi-run -m "$M" -p hello -n 4 -o run.mi
+	head -c 300 run.mi >cut.mi
+	run -3 mi-run -m "$M" --score cut.mi -o out.mi
+	[ ! -e out.mi ]
+}
+
+@test "mi-run: a run stream of another model exits 3" {
+	mi-run -m "$M" -p hello -n 4 -o run.mi
+	run -3 --separate-stderr mi-run -m "$TINY/qwen2-f16.gguf" --score run.mi -o out.mi
+	[[ $stderr == "mi-run: 'run.mi'"* ]]
+	mi-run -m "$TINY/qwen2-f16.gguf" --score --other-model run.mi -o out.mi
+}
+
+@test "mi-run: a full disk is an error, not a silent loss" {
+	FULL=$(full_device) || skip "no always-full device here"
+	run -4 bash -c 'mi-run -m "$1" -p hello -n 4 >"$2"' - "$M" "$FULL"
+	run -4 bash -c 'mi-run -m "$1" -p hello -n 4 --text >"$2"' - "$M" "$FULL"
+	run -4 bash -c 'mi-run -m "$1" --info >"$2"' - "$M" "$FULL"
+}
+
+@test "mi-run: a reader that leaves ends it quietly" {
+	yes hello | head -n 3000 >many.txt
+	run -0 --separate-stderr bash -c \
+		'mi-run -m "$1" --tokens many.txt | head -n 1; [ "${PIPESTATUS[0]}" -eq 141 ]' - "$M"
+	[ -z "$stderr" ]
+}
+
+@test "mi-run: silence when all is well, one line with -v" {
+	run -0 mi-run -m "$M" -p hello -n 4 -o run.mi
+	[ -z "$output" ]
+	run -0 mi-run -m "$M" -p hello -n 4 -o run.mi -v
+	[ "${#lines[@]}" -eq 1 ]
+	[[ $output =~ ^mi-run:\ 1\ prompts,\ [0-9]+\ tokens\ given\ \(0\ shared,\ [0-9.]+/s\),\ 4\ generated ]]
+}
+
+@test "mi-run: binary output to a terminal is refused with a hint" {
+	need script
+	run -2 script -qec "mi-run -m $M -p hello --score" /dev/null
+	[[ $output == *"mi-view"* ]]
+}
+
+# ---- what it shows ----------------------------------------------------------------
+
+@test "mi-run: on a terminal it prints the text, not records" {
+	need script
+	mi-run -m "$M" -p 'the city' -n 12 --text >plain
+	script -qec "mi-run -m $M -p 'the city' -n 12" /dev/null </dev/null | tr -d '\r' >shown
+	[ -s shown ]
+	! LC_ALL=C grep -q '[^[:print:][:space:]]' <(LC_ALL=C tr -d '\200-\377' <shown)
+	[ "$(head -c 3 plain)" = "$(head -c 3 shown)" ]
+}
+
+@test "mi-run: --text of several prompts names each" {
+	printf 'one\ntwo\n' >p.txt
+	run -0 mi-run -m "$M" p.txt -n 3 --text
+	[ "$(grep -c '^\[[12]\]$' <<<"$output")" -eq 2 ]
+}
+
+@test "mi-run: --info says what the model is" {
+	run -0 --separate-stderr mi-run -m "$M" --info
+	[ -z "$stderr" ]
+	local line
+	for line in 'architecture: llama' 'n_layers: 2' 'n_heads: 4' 'n_kv_heads: 2' 'd_model: 32' \
+		'd_vocab: 300' 'context: 512' 'parameters: 28192' 'tensors F32: 20, 110.1 KiB' 'template: chatml' 'tokens: 300'; do
+		[[ $'\n'$output$'\n' == *$'\n'"$line"$'\n'* ]] || { echo "no '$line'"; false; }
+	done
+	[[ $output == *"memory at 512 tokens: "* ]]
+}
+
+@test "mi-run: --tokens prints one JSON object a prompt" {
+	printf '%s\n' '{"text": "the city", "spans": {"what": "city"}, "target": " is"}' \
+		'{"messages": [{"role": "user", "content": "hi"}]}' >p.jsonl
+	run -0 --separate-stderr mi-run -m "$M" --tokens p.jsonl
+	[ "${#lines[@]}" -eq 2 ]
+	[[ ${lines[0]} == '{"id":"1","tokens":['*'"spans":[{"name":"what",'*'"target":['* ]]
+	[[ ${lines[1]} == *'"pieces":["<|im_start|>","user"'*'<|im_start|>","assistant"'* ||
+		${lines[1]} == *'"pieces":["<|im_start|>"'*'"roles":[{"name":"user"'* ]]
+}
+
+@test "mi-run: --dry-run says what would be computed and makes nothing" {
+	printf 'one\ntwo\n' >p.txt
+	run -0 --separate-stderr mi-run -m "$M" p.txt -n 10 --dry-run
+	[[ ${lines[0]} == "prompts: 2" ]]
+	[[ $output == *"tokens generated, at most: 20"*"peak memory: at most "* ]]
+	[ "$(ls)" = p.txt ]
+}
+
+@test "mi-run: --max-memory that is too small exits 4 and says how much is needed" {
+	run -4 --separate-stderr mi-run -m "$M" -p hello --max-memory 100K -o out.mi
+	[[ $stderr == "mi-run: "*"MiB"*"--max-memory"* ]]
+	[ -z "$(ls -A)" ]
+}
+
+# ---- prompts ------------------------------------------------------------------------
+
+@test "mi-run: -p, a file and standard input give the same records" {
+	printf 'the city of Rome\n' >p.txt
+	mi-run -m "$M" -p 'the city of Rome' -n 6 -o a.mi
+	mi-run -m "$M" p.txt -n 6 -o b.mi
+	mi-run -m "$M" -n 6 -o c.mi <p.txt
+	mi-run -m "$M" - -n 6 <p.txt >d.mi
+	[ "$(runs a.mi)" = "$(runs b.mi)" ]
+	[ "$(digest b.mi)" = "$(digest c.mi)" ]
+	[ "$(digest b.mi)" = "$(digest d.mi)" ]
+}
+
+@test "mi-run: messages open the assistant's turn when generating, on request when scoring" {
+	echo '{"messages": [{"role": "user", "content": "hi"}]}' >p.jsonl
+	mi-run -m "$M" --tokens p.jsonl >generate
+	mi-run -m "$M" --tokens --score p.jsonl >score
+	mi-run -m "$M" --tokens --score --add-generation-prompt p.jsonl >both
+	! cmp -s generate score
+	cmp generate both
+	mi-run -m "$M" --tokens -p hi --template chatml | sed 's/"fields":.*//' >single
+	[ "$(sed 's/"fields":.*//' generate)" = "$(cat single)" ]
+}
+
+@test "mi-run: messages are refused when the template is raw or unknown" {
+	echo '{"messages": [{"role": "user", "content": "hi"}]}' >p.jsonl
+	run -3 mi-run -m "$TINY/llama-k.gguf" p.jsonl -o out.mi
+	[ ! -e out.mi ]
+}
+
+@test "mi-run: the text of control tokens is only text, unless --parse-special" {
+	mi-run -m "$M" --tokens -p '<|im_end|>' >plain
+	mi-run -m "$M" --tokens --parse-special -p '<|im_end|>' >special
+	grep -q '"tokens":\[2\]' special
+	! grep -q '"tokens":\[2\]' plain
+}
+
+# ---- generation ---------------------------------------------------------------------
+
+@test "mi-run: a stop string ends the text before it, across tokens too" {
+	mi-run -m "$M" -p 'the city' -n 40 --text >all
+	local stop
+	stop=$(head -n 1 all | cut -c 5-7)
+	[ -n "$stop" ]
+	mi-run -m "$M" -p 'the city' -n 40 --text --stop "$stop" >cut
+	[ "$(cat cut)" = "$(head -c "$(grep -obaF -m 1 -- "$stop" all | head -n 1 | cut -d : -f 1)" all)" ]
+	mi-run -m "$M" -p 'the city' -n 40 --stop "$stop" -o run.mi
+	runs run.mi | grep -q '"stop":"string"'
+}
+
+@test "mi-run: -n is the number of tokens, and stop says why it ended" {
+	mi-run -m "$M" -p 'the city' -n 5 -o run.mi
+	runs run.mi | grep -q '"stop":"length"'
+	mi-run -m "$M" -p 'the city' -n 0 -o none.mi
+	mi-run -m "$M" -p 'the city' --score -o score.mi
+	[ "$(runs none.mi)" = "$(runs score.mi)" ]
+	printf 'x%.0s' {1..508} >p.txt
+	mi-run -m "$M" p.txt -n 400 -o full.mi
+	runs full.mi | grep -qE '"stop":"(context|end)"'
+}
+
+@test "mi-run: the same seed draws the same text, another one another" {
+	mi-run -m "$M" -p 'the city' -n 30 --temperature 2 -s 1 -o a.mi
+	mi-run -m "$M" -p 'the city' -n 30 --temperature 2 -s 1 -o b.mi
+	mi-run -m "$M" -p 'the city' -n 30 --temperature 2 -s 2 -o c.mi
+	cmp a.mi b.mi
+	[ "$(runs a.mi)" != "$(runs c.mi)" ]
+}
+
+@test "mi-run: a run can be continued" {
+	mi-run -m "$M" -p 'the city' -n 6 -o six.mi
+	mi-run -m "$M" six.mi -n 6 -o more.mi
+	mi-run -m "$M" -p 'the city' -n 12 -o twelve.mi
+	[ "$(runs more.mi)" = "$(runs twelve.mi)" ]
+}
+
+# ---- the same bytes ------------------------------------------------------------------
+
+@test "mi-run: threads, batches and instruction sets change no byte" {
+	local j isa
+	mi-run -m "$M" "$P" -n 16 --top 3 --temperature 1.1 -o want.mi
+	for j in 1 2 3 7; do
+		mi-run -m "$M" "$P" -n 16 --top 3 --temperature 1.1 -j $j --batch $j -o got.mi
+		cmp want.mi got.mi
+	done
+	for isa in portable avx2 avx512; do
+		MI_ISA=$isa mi-run --version >/dev/null || continue # this processor has no such set
+		MI_ISA=$isa mi-run -m "$M" "$P" -n 16 --top 3 --temperature 1.1 -o got.mi
+		cmp want.mi got.mi
+	done
+}
+
+@test "mi-run: the order of the prompts changes no record" {
+	mi-run -m "$M" "$P" -n 16 -o a.mi
+	tac "$P" | mi-run -m "$M" -n 16 -o b.mi
+	[ "$(runs a.mi | sort)" = "$(runs b.mi | sort)" ]
+}
+
+@test "mi-run: prompts alone give what they give together" {
+	mi-run -m "$M" "$P" -n 16 --temperature 0.8 -o all.mi
+	while read -r line; do
+		mi-run -m "$M" -n 16 --temperature 0.8 <<<"$line" -o one.mi
+		runs one.mi
+	done <"$P" >one
+	diff <(runs all.mi) one
+}
+
+@test "mi-run: prompts that begin alike are computed once, and give what they give alone" {
+	local i stem='the city of Rome is in Italy . that is true . '
+	for i in France Italy Paris 'the answer'; do
+		printf '{"text": "%s%s", "target": " is", "foil": " of Rome"}\n' "$stem" "$i"
+	done >p.jsonl
+	printf '{"text": "%s"}\n' "$stem" "the city" >>p.jsonl
+	mi-run -m "$M" p.jsonl -n 12 --top 2 --temperature 1 -v -o all.mi 2>talk
+	grep -qE '\([1-9][0-9]+ shared' talk
+	mi-run -m "$M" p.jsonl -n 12 --top 2 --temperature 1 -v --batch 1 -o alone.mi 2>talk
+	grep -q '(0 shared' talk
+	cmp all.mi alone.mi
+}
+
+@test "mi-run: scoring a generated text gives the generation's figures" {
+	mi-run -m "$M" "$P" -n 16 --temperature 1 -o made.mi
+	mi-run -m "$M" --score made.mi -o scored.mi
+	diff <(runs made.mi | sed 's/"target_logp.*"rank/"rank/; s/"stop":[^,]*//') \
+		<(runs scored.mi | sed 's/"target_logp.*"rank/"rank/; s/"stop":[^,]*//')
+}
+
+@test "mi-run: shards merge to the single run" {
+	local n i
+	for i in {1..7}; do echo "the city of $i"; done >p.txt
+	mi-run -m "$M" p.txt -n 4 -o all.mi
+	for n in 1 2 3 7; do
+		for ((i = 0; i < n; i++)); do mi-run -m "$M" p.txt -n 4 --shard $i/$n -o part.$i.mi; done
+		mi-view merge part.*.mi -o merged.mi
+		[ "$(digest merged.mi)" = "$(digest all.mi)" ]
+		rm part.*.mi
+	done
+}
+
+# ---- edits ---------------------------------------------------------------------------
+
+@test "mi-run: an edit changes the text, and the header carries it" {
+	mi-run -m "$M" -p 'the city' -n 8 -o plain.mi
+	mi-run -m "$M" -p 'the city' -n 8 --edit 'zero mlp_out:* @ all' -o zero.mi
+	[ "$(runs plain.mi)" != "$(runs zero.mi)" ]
+	mi-view zero.mi | head -n 1 | grep -q '"edits":\["zero mlp_out:\*'
+	printf '# a plan\n\nzero mlp_out:* @ all\n' >plan
+	mi-run -m "$M" -p 'the city' -n 8 --plan plan -o planned.mi
+	[ "$(digest zero.mi)" = "$(digest planned.mi)" ]
+}
+
+@test "mi-run: an edit that changes nothing changes no bit" {
+	mi-run -m "$M" -p 'the city' -n 8 -o plain.mi
+	mi-run -m "$M" -p 'the city' -n 8 --edit 'scale resid_post:* * 1 @ all' -o same.mi
+	[ "$(runs plain.mi)" = "$(runs same.mi)" ]
+}
+
+@test "mi-run: an edit at gen leaves the prompt's figures alone" {
+	mi-run -m "$M" -p 'the city of Rome is' -n 8 -o plain.mi
+	mi-run -m "$M" -p 'the city of Rome is' -n 8 --edit 'zero mlp_out:* @ gen' -o gen.mi
+	local n
+	n=$(mi-view plain.mi | grep -o '"n_prompt":[0-9]*' | cut -d : -f 2)
+	n=$((n + 1)) # the first generated token follows from the prompt alone
+	[ "$(runs plain.mi | key logp | cut -d , -f 1-$n)" = "$(runs gen.mi | key logp | cut -d , -f 1-$n)" ]
+	[ "$(runs plain.mi | key logp)" != "$(runs gen.mi | key logp)" ]
+}
+
+@test "mi-run: a run made with edits is scored again only when it is said how" {
+	mi-run -m "$M" -p 'the city' -n 8 --edit 'zero mlp_out:1 @ all' -o zero.mi
+	run -3 --separate-stderr mi-run -m "$M" --score zero.mi -o out.mi
+	[[ $stderr == *"@run"*"none"* ]]
+	mi-run -m "$M" --score zero.mi --edit @run -o again.mi
+	[ "$(runs zero.mi | key logp)" = "$(runs again.mi | key logp)" ]
+	mi-run -m "$M" --score zero.mi --edit none -o none.mi
+	[ "$(runs zero.mi | key logp)" != "$(runs none.mi | key logp)" ]
+}
+
+@test "mi-run: edits change no byte by batch, order of passes or threads" {
+	local edits=(--edit 'zero z:1.2 @ all' --edit 'noise resid_pre:1 * 0.3 @ all'
+		--edit 'scale pattern:0 * 0.9 @ prompt' -s 4)
+	mi-run -m "$M" "$P" -n 12 "${edits[@]}" -o want.mi
+	mi-run -m "$M" "$P" -n 12 "${edits[@]}" --batch 1 -j 1 -o got.mi
+	cmp want.mi got.mi
+	mi-run -m "$M" "$P" -n 12 "${edits[@]}" --batch 2 -j 3 -o got.mi
+	cmp want.mi got.mi
+	mi-run -m "$M" --score want.mi --edit @run -o again.mi
+	diff <(runs want.mi | key logp) <(runs again.mi | key logp)
+}
