@@ -57,3 +57,56 @@ setup() {
 		says MI_ISA
 	done
 }
+
+# The verbs that the help of a tool lists.
+verbs_of() {
+	"$1" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p'
+}
+
+# refused_as NAME COMMAND...: exit 2, nothing on stdout, a message that names it, no file made.
+refused_as() {
+	local name=$1 status=0
+	shift
+	"$@" >out 2>err </dev/null || status=$?
+	if [ "$status" -ne 2 ] || [ -s out ] || ! head -n 1 err | grep -qF -e "$name" ||
+		[ "$(ls)" != $'err\nout' ]; then
+		echo "$* -> $status: $(cat err)"
+		return 1
+	fi
+}
+
+# Every option of "tool [verb]" with values that it must refuse.
+torture_options() {
+	local help line name bad short
+	help=$("$@" --help)
+	while read -r line; do
+		name=$(grep -oE -- '--[a-z][a-z0-9-]*' <<<"$line" | head -n 1)
+		short=${name%?}
+		if ! grep -qE -- "$short([ =]|$)" <<<"$help"; then
+			refused_as "$short" "$@" "$short"
+		fi
+		if ! grep -qF -- "$name=" <<<"$line"; then
+			refused_as "$name" "$@" "$name=yes"
+			continue
+		fi
+		refused_as "$name" "$@" "$name"
+		refused_as "$name" "$@" "$name="
+		if [[ $line =~ \[-?[0-9.e+-]+\]$ ]]; then
+			for bad in word 0x10 1e9999 nan inf -inf ' 1' '1,' 99999999999999999999999 --help; do
+				refused_as "$name" "$@" "$name=$bad"
+			done
+		fi
+	done < <(grep -E '^  (-[a-zA-Z], |    )--' <<<"$help")
+}
+
+@test "tools: every option refuses what is no value, before any file is made" {
+	export GOMP_SPINCOUNT=300 # one start less for each of some thousand runs
+	for tool in $TOOLS; do
+		if "$tool" --help | grep -q '^Options:'; then
+			torture_options "$tool"
+		fi
+		for verb in $(verbs_of "$tool"); do
+			torture_options "$tool" "$verb"
+		done
+	done
+}
