@@ -4,8 +4,8 @@
 #include "base/escape.h"
 #include "base/mem.h"
 #include "job/batch.h"
+#include "text/unicode.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- a model ---------------------------------------------------------------- */
@@ -134,18 +134,26 @@ struct mi_value mi_describe_tokens(struct mi_arena *a, const struct mi_item *ite
     return body;
 }
 
-/* Names of the spans that hold token t, separated by commas. */
-static void add_names(struct mi_buf *b, const struct mi_span *span, size_t n, int64_t t)
+/* A cell of a table, filled up to `width` columns of a terminal. */
+static void add_cell(struct mi_buf *b, const char *text, int width)
 {
-    bool is_first = true;
+    size_t len = strlen(text);
+    int used = 0, n;
+    uint32_t cp = 0;
 
+    for (size_t i = 0; i < len && (n = mi_utf8_decode(text + i, len - i, &cp)) > 0; i += (size_t)n)
+        used += mi_char_width(cp);
+    mi_buf_addf(b, "%s%*s  ", text, used < width ? width - used : 0, "");
+}
+
+/* Names of the spans that hold token t, separated by commas. */
+static const char *names_at(struct mi_buf *names, const struct mi_span *span, size_t n, int64_t t)
+{
+    mi_buf_clear(names);
     for (size_t i = 0; i < n; i++)
-        if (span[i].begin <= t && t < span[i].end) {
-            mi_buf_addf(b, "%s%s", is_first ? "" : ",", mi_quote(span[i].name));
-            is_first = false;
-        }
-    if (is_first)
-        mi_buf_add_char(b, '-');
+        if (span[i].begin <= t && t < span[i].end)
+            mi_buf_addf(names, "%s%s", names->len ? "," : "", mi_quote(span[i].name));
+    return names->len ? mi_buf_text(names) : "-";
 }
 
 static void add_ids(struct mi_buf *b, const char *label, const int32_t *ids, int64_t n)
@@ -161,31 +169,30 @@ static void add_ids(struct mi_buf *b, const char *label, const int32_t *ids, int
 void mi_describe_tokens_table(struct mi_buf *b, const struct mi_item *item)
 {
     const struct mi_prompt_record *p = &item->prompt;
+    struct mi_buf names = {0};
     char text[208];
 
     mi_buf_addf(b, "prompt %s: %lld tokens", mi_quote(p->id), (long long)p->n_tokens);
     if (p->n_tokens > p->n_prompt)
         mi_buf_addf(b, ", %lld of them generated", (long long)(p->n_tokens - p->n_prompt));
-    mi_buf_addf(b, "\n%6s %8s %8s  %-24s %-12s %s\n", "number", "id", "byte", "piece", "role",
+    mi_buf_addf(b, "\n%6s  %8s  %8s  %-20s  %-12s  %s\n", "number", "id", "byte", "piece", "role",
                 "spans");
     for (int64_t t = 0; t < p->n_tokens; t++) {
-        mi_buf_addf(b, "%6lld %8d ", (long long)t, (int)p->tokens[t]);
+        mi_buf_addf(b, "%6lld  %8d  ", (long long)t, (int)p->tokens[t]);
         if (p->offset && p->offset[t] >= 0)
             mi_buf_addf(b, "%8lld  ", (long long)p->offset[t]);
         else
             mi_buf_addf(b, "%8s  ", "-");
-        mi_escape(text, sizeof text - 2, p->piece[t], p->piece_len[t]);
-        mi_buf_addf(b, "'%s'%*s ", text, strlen(text) < 22 ? (int)(22 - strlen(text)) : 0, "");
-        if (t >= p->n_prompt)
-            mi_buf_add_text(b, "(generated)");
-        else
-            add_names(b, p->roles, p->n_roles, t);
-        mi_buf_add_text(b, "  ");
-        add_names(b, p->spans, p->n_spans, t);
-        mi_buf_add_char(b, '\n');
+        text[0] = '\'';
+        mi_escape(text + 1, sizeof text - 2, p->piece[t], p->piece_len[t]);
+        add_cell(b, strcat(text, "'"), 20);
+        add_cell(b, t < p->n_prompt ? names_at(&names, p->roles, p->n_roles, t) : "(generated)",
+                 12);
+        mi_buf_addf(b, "%s\n", names_at(&names, p->spans, p->n_spans, t));
     }
     add_ids(b, "target", item->target, item->n_target);
     add_ids(b, "foil", item->foil, item->n_foil);
+    mi_buf_free(&names);
 }
 
 /* ---- a run ------------------------------------------------------------------ */
