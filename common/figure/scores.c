@@ -1,0 +1,366 @@
+#include "figure/scores.h"
+
+#include "base/intern.h"
+#include "base/mem.h"
+#include "data/metric.h"
+#include "figure/bars.h"
+#include "figure/table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const probe_metrics[] = {"accuracy", "pair_accuracy", "auroc"};
+static const char *const controls[] = {"random", "shuffled", "permuted"};
+enum { N_METRICS = 3, N_CONTROLS = 3 };
+
+/* The records by what they speak of. */
+struct index {
+    const struct mi_value *bodies;
+    struct mi_intern keys; /* number: index into at */
+    size_t *at;
+    size_t cap;
+    struct mi_buf key;     /* scratch */
+};
+
+static void add_part(struct mi_buf *b, const struct mi_value *v)
+{
+    if (mi_is(v, MI_STR))
+        mi_buf_add(b, v->as.bytes.at, v->as.bytes.len);
+    else if (mi_is(v, MI_INT))
+        mi_buf_addf(b, "%lld", (long long)v->as.integer);
+    mi_buf_add_char(b, '\x1f');
+}
+
+/* site, position, method: what makes one table. */
+static void set_series_key(struct mi_buf *b, const struct mi_value *body)
+{
+    mi_buf_clear(b);
+    add_part(b, mi_get(body, "site"));
+    add_part(b, mi_get(body, "position"));
+    add_part(b, mi_get(body, "method"));
+}
+
+/* The place of `body`, and the rest as given; of controls that are no direction's own the
+ * method is the control's name. */
+static void set_key(struct mi_buf *b, const struct mi_value *body, const char *method,
+                    const char *metric, const char *control)
+{
+    mi_buf_clear(b);
+    add_part(b, mi_get(body, "site"));
+    add_part(b, mi_get(body, "position"));
+    add_part(b, mi_get(body, "layer"));
+    add_part(b, mi_get(body, "head"));
+    mi_buf_addf(b, "%s\x1f%s\x1f%s", method, metric, control);
+}
+
+static const struct mi_value *find(struct index *x, const struct mi_value *body, const char *method,
+                                   const char *metric, const char *control)
+{
+    int64_t k;
+
+    set_key(&x->key, body, method, metric, control);
+    k = mi_intern_find(&x->keys, x->key.data, x->key.len);
+    return k < 0 ? NULL : &x->bodies->as.array.item[x->at[k]];
+}
+
+static bool is_probe_metric(const char *metric)
+{
+    for (int i = 0; i < N_METRICS; i++)
+        if (strcmp(metric, probe_metrics[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A figure of a probe at a place, of the direction itself or of a control. */
+static bool is_probe(const struct mi_value *body)
+{
+    return is_probe_metric(mi_get_str(body, "metric", "")) && mi_get_str(body, "method", NULL) &&
+           mi_get_str(body, "site", NULL) && !mi_get(body, "on");
+}
+
+static void build_index(struct index *x, const struct mi_value *bodies)
+{
+    x->bodies = bodies;
+    for (size_t i = 0; i < bodies->as.array.n; i++) {
+        const struct mi_value *body = &bodies->as.array.item[i];
+        int64_t n = x->keys.n;
+
+        if (!is_probe(body))
+            continue;
+        set_key(&x->key, body, mi_get_str(body, "method", ""), mi_get_str(body, "metric", ""),
+                mi_get_str(body, "control", ""));
+        if (mi_intern_add(&x->keys, x->key.data, x->key.len) < n)
+            continue; /* said before: the first counts */
+        x->at = mi_grow(x->at, &x->cap, (size_t)n + 1, sizeof *x->at);
+        x->at[n] = i;
+    }
+}
+
+/* ---- one table ------------------------------------------------------------------ */
+
+/* The places of one series: indices of the first record of each. */
+struct series {
+    size_t *row; /* [n] */
+    size_t n, cap;
+    const char *method;
+};
+
+/* Records of directions (no controls) of the series, one a place. */
+static void collect(struct series *s, const struct mi_value *bodies, size_t first)
+{
+    struct mi_buf key = {0}, other = {0};
+    struct mi_intern places = {0};
+
+    set_series_key(&key, &bodies->as.array.item[first]);
+    s->method = mi_get_str(&bodies->as.array.item[first], "method", "");
+    for (size_t i = first; i < bodies->as.array.n; i++) {
+        const struct mi_value *body = &bodies->as.array.item[i];
+        int64_t n = places.n;
+
+        if (!is_probe(body) || mi_get_str(body, "control", NULL))
+            continue;
+        set_series_key(&other, body);
+        if (other.len != key.len || memcmp(other.data, key.data, key.len) != 0)
+            continue;
+        set_key(&other, body, "", "", "");
+        if (mi_intern_add(&places, other.data, other.len) < n)
+            continue;
+        s->row = mi_grow(s->row, &s->cap, s->n + 1, sizeof *s->row);
+        s->row[s->n++] = i;
+    }
+    mi_intern_free(&places);
+    mi_buf_free(&other);
+    mi_buf_free(&key);
+}
+
+static const char *place_label(const struct mi_value *body, char *text, size_t size)
+{
+    int64_t layer = mi_get_int(body, "layer", -1), head = mi_get_int(body, "head", -1);
+
+    if (layer < 0)
+        snprintf(text, size, "-");
+    else if (head < 0)
+        snprintf(text, size, "%lld", (long long)layer);
+    else
+        snprintf(text, size, "%lld.%lld", (long long)layer, (long long)head);
+    return text;
+}
+
+static void add_estimate(struct mi_table *t, const struct mi_value *rec)
+{
+    double value = mi_get_real(rec, "value", (double)NAN), lo = mi_get_real(rec, "lo", (double)NAN);
+    double hi = mi_get_real(rec, "hi", (double)NAN);
+    char text[96];
+
+    if (isnan(value))
+        text[0] = '\0';
+    else if (isnan(lo) || isnan(hi))
+        snprintf(text, sizeof text, "%.3f", value);
+    else
+        snprintf(text, sizeof text, "%.3f [%.2f %.2f]", value, lo, hi);
+    mi_table_str(t, text);
+}
+
+static const struct mi_value *find_control(struct index *x, const struct mi_value *body,
+                                           const char *method, const char *metric, int c)
+{
+    /* permuted sides are shown where no direction was fitted on shuffled ones */
+    const char *whose = strcmp(controls[c], "permuted") == 0 ? method : controls[c];
+
+    return find(x, body, whose, metric, controls[c]);
+}
+
+/* Which columns have anything in them. */
+static void find_columns(struct index *x, const struct series *s, const char *metric,
+                         bool has_metric[N_METRICS], bool has_control[N_CONTROLS])
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct mi_value *body = &x->bodies->as.array.item[s->row[i]];
+
+        for (int m = 0; m < N_METRICS; m++)
+            has_metric[m] = has_metric[m] || find(x, body, s->method, probe_metrics[m], "");
+        for (int c = 0; c < N_CONTROLS; c++)
+            has_control[c] = has_control[c] || find_control(x, body, s->method, metric, c);
+    }
+    has_control[2] = has_control[2] && !has_control[1];
+}
+
+static void print_table(struct mi_buf *b, struct index *x, const struct series *s,
+                        const char *metric, const struct mi_style *style)
+{
+    bool has_metric[N_METRICS] = {0}, has_control[N_CONTROLS] = {0};
+    struct mi_table t = {0};
+    char text[64];
+
+    find_columns(x, s, metric, has_metric, has_control);
+    mi_table_column(&t, "layer", true);
+    for (int m = 0; m < N_METRICS; m++)
+        if (has_metric[m])
+            mi_table_column(&t, probe_metrics[m], true);
+    for (int c = 0; c < N_CONTROLS; c++)
+        if (has_control[c])
+            mi_table_column(&t, controls[c], true);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct mi_value *body = &x->bodies->as.array.item[s->row[i]];
+
+        mi_table_str(&t, place_label(body, text, sizeof text));
+        for (int m = 0; m < N_METRICS; m++)
+            if (has_metric[m])
+                add_estimate(&t, find(x, body, s->method, probe_metrics[m], ""));
+        for (int c = 0; c < N_CONTROLS; c++)
+            if (has_control[c])
+                mi_table_number(&t,
+                                mi_get_real(find_control(x, body, s->method, metric, c), "hi",
+                                            (double)NAN), 3);
+    }
+    mi_table_print(b, &t, style);
+    mi_table_free(&t);
+}
+
+/* The highest draw of the controls at a place. */
+static double highest_control(struct index *x, const struct mi_value *body, const char *method,
+                              const char *metric)
+{
+    double best = (double)NAN;
+
+    for (int c = 0; c < N_CONTROLS; c++) {
+        const struct mi_value *rec = find_control(x, body, method, metric, c);
+        double hi = mi_get_real(rec, "hi", (double)NAN);
+
+        if (c == 2 && !isnan(best) && find_control(x, body, method, metric, 1))
+            break;
+        best = isnan(best) || hi > best ? hi : best;
+    }
+    return best;
+}
+
+static void print_chart(struct mi_buf *b, struct index *x, const struct series *s,
+                        const char *metric, const struct mi_style *style)
+{
+    const struct mi_metric *m = mi_metric_find(metric);
+    struct mi_bar *bar = mi_alloc_n(s->n, sizeof *bar);
+    char (*label)[64] = mi_alloc_n(s->n, sizeof *label), title[96];
+    struct mi_bars bars = {.title = title, .from = 0, .to = 1, .chance = m ? m->chance : 0.5,
+                           .bar = bar};
+
+    snprintf(title, sizeof title, "%.30s by layer", metric);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct mi_value *body = &x->bodies->as.array.item[s->row[i]];
+        const struct mi_value *rec = find(x, body, s->method, metric, "");
+
+        if (!rec)
+            continue;
+        bar[bars.n] = (struct mi_bar){place_label(body, label[i], sizeof label[i]),
+                                      mi_get_real(rec, "value", (double)NAN),
+                                      mi_get_real(rec, "lo", (double)NAN),
+                                      mi_get_real(rec, "hi", (double)NAN),
+                                      highest_control(x, body, s->method, metric)};
+        bars.n++;
+    }
+    if (bars.n > 0) {
+        mi_buf_add_char(b, '\n');
+        mi_bars_print(b, &bars, style);
+    }
+    mi_free(label);
+    mi_free(bar);
+}
+
+/* "resid_post, mean-diff, span:statement: 16 groups, 64 rows". */
+static void print_title(struct mi_buf *b, const struct mi_value *body, const char *metric)
+{
+    const char *position = mi_get_str(body, "position", NULL);
+    const char *parts[] = {mi_get_str(body, "site", ""), mi_get_str(body, "method", ""), position};
+    int64_t groups = mi_get_int(body, "groups", -1), leak = mi_get_int(body, "leak", 0);
+
+    for (int i = 0; i < 3 && parts[i]; i++) {
+        mi_buf_add_text(b, i ? ", " : "");
+        mi_add_safe(b, parts[i], strlen(parts[i]));
+    }
+    if (groups >= 0)
+        mi_buf_addf(b, ": %lld groups", (long long)groups);
+    if (leak)
+        mi_buf_addf(b, ", %lld of them fitted on (not held out)", (long long)leak);
+    mi_buf_addf(b, "\n[intervals resample groups; controls: the highest %s of their draws]\n",
+                metric);
+}
+
+static void print_series(struct mi_buf *b, struct index *x, size_t first, const char *metric,
+                         const struct mi_style *style)
+{
+    struct series s = {0};
+
+    collect(&s, x->bodies, first);
+    if (b->len)
+        mi_buf_add_char(b, '\n');
+    print_title(b, &x->bodies->as.array.item[first], metric);
+    print_table(b, x, &s, metric, style);
+    print_chart(b, x, &s, metric, style);
+    mi_free(s.row);
+}
+
+/* ---- all other metrics ------------------------------------------------------------ */
+
+/* A table of the records that have this metric. */
+static void print_metric(struct mi_buf *b, const struct mi_value *bodies, const char *metric,
+                         const struct mi_style *style)
+{
+    static const char *const skip[] = {"metric", "seed", NULL};
+    const struct mi_metric *m = mi_metric_find(metric);
+    struct mi_value some = mi_array();
+    struct mi_arena arena = {0};
+    struct mi_table t = {0};
+
+    for (size_t i = 0; i < bodies->as.array.n; i++) {
+        const struct mi_value *body = &bodies->as.array.item[i];
+
+        if (!is_probe(body) && strcmp(mi_get_str(body, "metric", ""), metric) == 0)
+            mi_push(&arena, &some, *body);
+    }
+    if (b->len)
+        mi_buf_add_char(b, '\n');
+    mi_add_safe(b, metric, strlen(metric));
+    if (m)
+        mi_buf_addf(b, ": %s%s%s%s", m->formula, *m->unit ? " (" : "", m->unit, *m->unit ? ")" : "");
+    mi_buf_add_char(b, '\n');
+    mi_table_of_records(&t, &some, skip, false);
+    mi_table_print(b, &t, style);
+    mi_table_free(&t);
+    mi_arena_free(&arena);
+}
+
+void mi_figure_scores(struct mi_buf *b, const struct mi_value *bodies, const char *metric,
+                      const struct mi_style *style)
+{
+    struct index x = {0};
+    struct mi_intern seen = {0};
+    struct mi_buf key = {0};
+
+    build_index(&x, bodies);
+    metric = metric ? metric : "auroc";
+    for (size_t i = 0; i < bodies->as.array.n; i++) {
+        const struct mi_value *body = &bodies->as.array.item[i];
+        const char *name = mi_get_str(body, "metric", "");
+        bool is_of_probe = is_probe(body);
+        int64_t n = seen.n;
+
+        if (is_of_probe && mi_get_str(body, "control", NULL))
+            continue;
+        set_series_key(&key, body);
+        if (!is_of_probe) {
+            mi_buf_clear(&key);
+            mi_buf_addf(&key, "metric %s", name);
+        }
+        if (mi_intern_add(&seen, key.data, key.len) < n)
+            continue;
+        if (is_of_probe)
+            print_series(b, &x, i, metric, style);
+        else
+            print_metric(b, bodies, name, style);
+    }
+    mi_buf_free(&key);
+    mi_intern_free(&seen);
+    mi_intern_free(&x.keys);
+    mi_buf_free(&x.key);
+    mi_free(x.at);
+}
