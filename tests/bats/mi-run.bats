@@ -418,3 +418,21 @@ key() {
 	mi-run -m "$M" --score want.mi --edit @run -o again.mi
 	diff <(runs want.mi | key logp) <(runs again.mi | key logp)
 }
+
+# ---- the chat model --------------------------------------------------------------------
+
+@test "mi-run: the first command of the README, on the chat model" {
+	need_model
+	run -0 --separate-stderr mi-run -m "$MODEL" -p 'The capital of France is' -n 8 --text
+	[ "$output" = $' Paris.\n\nThe answer is:' ] # as transformers goes on
+	[ -z "$stderr" ]
+}
+
+@test "mi-run: a pipe of records into mi-view, on the chat model" {
+	need_model
+	echo '{"text": "The capital of France is", "target": " Paris", "foil": " London"}' >p.jsonl
+	run -0 --separate-stderr bash -o pipefail -c 'mi-run -m "$1" --score p.jsonl | mi-view' - "$MODEL"
+	[ "${#lines[@]}" -eq 4 ]
+	# as transformers has them in f32 on the dequantised weights, within 2e-5
+	[[ ${lines[2]} == *'"target_logp":-0.2580'*'"foil_logp":-4.3843'* ]]
+}
