@@ -236,7 +236,7 @@ const struct mi_dir_record *mi_material_dir(const struct mi_material *m, const s
         mi_fail(err, MI_EXIT_DATA, "'%s' has no direction for %s", mi_quote(m->name),
                 mi_place_text(at, text));
     else
-        mi_fail(err, MI_EXIT_DATA, "'%s' has %d directions for %s; keep one (mi-view filter)",
+        mi_fail(err, MI_EXIT_DATA, "'%s' has %d directions for %s; keep one (mi-direction select)",
                 mi_quote(m->name), n_best, mi_place_text(at, text));
     return NULL;
 }

@@ -127,6 +127,12 @@ static int64_t first_bad(const struct mi_tensor *t, bool may_be_masked)
     return -1;
 }
 
+/* Attention scores are -infinity where masked. A header holds records of others. */
+static bool is_masked_site(const struct mi_value *map)
+{
+    return strcmp(mi_get_str(map, "site", ""), "attn_scores") == 0;
+}
+
 /* The first tensor with a bad element, in the order of the record, and its key. */
 static const struct mi_tensor *find_bad(const struct mi_value *v, bool may_be_masked, int64_t *at,
                                         const char **key)
@@ -139,6 +145,8 @@ static const struct mi_tensor *find_bad(const struct mi_value *v, bool may_be_ma
     }
     for (size_t i = 0; v->kind == MI_ARRAY && i < v->as.array.n && !t; i++)
         t = find_bad(&v->as.array.item[i], may_be_masked, at, key);
+    if (v->kind == MI_MAP && is_masked_site(v))
+        may_be_masked = true;
     for (size_t i = 0; v->kind == MI_MAP && i < v->as.map.n && !t; i++) {
         *key = v->as.map.member[i].key;
         t = find_bad(&v->as.map.member[i].value, may_be_masked, at, key);
@@ -154,7 +162,7 @@ int mi_codec_finite(const char *kind, const struct mi_value *body, struct mi_err
     const struct mi_tensor *t;
     char where[160] = "", place[96] = "";
 
-    t = find_bad(body, site && strcmp(site, "attn_scores") == 0, &at, &key);
+    t = find_bad(body, false, &at, &key);
     if (!t)
         return 0;
     if (id)
