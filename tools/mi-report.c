@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "base/tool.h"
 #include "data/metric.h"
+#include "figure/directions.h"
 #include "figure/scores.h"
 #include "figure/table.h"
 #include "figure/texts.h"
@@ -285,10 +286,9 @@ static void print_runs(struct mi_buf *b, const struct report *r, const struct op
 
 static void print_plain(struct mi_buf *b, const struct stream *s, const struct mi_style *style)
 {
-    static const char *const skip[] = {"v", "groups", "sides", "sign", "sign_n", "seed", "id", NULL};
     struct mi_table t = {0};
 
-    mi_table_of_records(&t, &s->bodies, skip, false);
+    mi_table_of_records(&t, &s->bodies, NULL, false);
     mi_table_print(b, &t, style);
     mi_table_free(&t);
 }
@@ -300,6 +300,8 @@ static void print_stream(struct mi_buf *b, const struct report *r, const struct 
 
     if (strcmp(s->content, "score") == 0)
         mi_figure_scores(&part, &s->bodies, opt->metric, &r->style);
+    else if (strcmp(s->content, "dir") == 0)
+        mi_figure_directions(&part, &s->bodies, &r->style);
     else
         print_plain(&part, s, &r->style);
     if (r->n > 1)

@@ -77,7 +77,7 @@ static void add_bar(struct mi_buf *b, const struct pen *p, const struct mi_bar *
 static void add_axis(struct mi_buf *b, const struct pen *p)
 {
     char from[32], to[32];
-    int n;
+    int n, chance = column_of(p, p->bars->chance);
 
     snprintf(from, sizeof from, "%.4g", p->bars->from);
     snprintf(to, sizeof to, "%.4g", p->bars->to);
@@ -86,7 +86,10 @@ static void add_axis(struct mi_buf *b, const struct pen *p)
         mi_buf_add_char(b, ' ');
     mi_buf_add_text(b, from);
     for (int i = 0; i < n; i++)
-        mi_buf_add_char(b, ' ');
+        if (i + (int)strlen(from) == chance)
+            mi_buf_add_text(b, p->style->is_ascii ? ":" : "\u250a");
+        else
+            mi_buf_add_char(b, ' ');
     mi_buf_addf(b, "%s\n", to);
 }
 

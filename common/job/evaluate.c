@@ -337,7 +337,7 @@ static void report_permuted(struct report *r, int k, struct draws *d)
     for (int draw = 0; draw < r->e->o->n_permuted; draw++) {
         struct mi_figure f[MI_PROBE_FIGURES];
 
-        mi_cases_shuffle(&r->cases, &real, r->e->o->seed, draw);
+        mi_cases_shuffle(&r->cases, &real, r->e->o->seed, draw, false);
         pick_scores(r, k);
         mi_probe_figures(f, &r->cases, r->score, dir->threshold, NULL, 0);
         if (isnan(dir->threshold))

@@ -14,8 +14,8 @@
  * | mass-mean          | W^+ (mean(x+) - mean(x-)), W the pooled covariance within the sides  |
  * | logistic           | weights of an L2-penalised logistic regression on scaled columns     |
  * | random             | a normal draw: control                                               |
- * | shuffled           | mean-diff after the sides were shuffled, sign and threshold as well: |
- * |                    | control                                                              |
+ * | shuffled           | mean-diff after the sides were shuffled (balanced, stats/cases.h),   |
+ * |                    | sign and threshold as well: control                                  |
  *
  * mean-diff: Rimsky et al. 2023, "Steering Llama 2 via contrastive activation addition"
  * (2312.06681), section 3; Marks and Tegmark 2023, "The geometry of truth" (2310.06824),

@@ -60,10 +60,11 @@ void mi_cases_part(struct mi_cases *to, const struct mi_cases *s, const unsigned
 
 /* ---- shuffling --------------------------------------------------------------- */
 
-/* A unit without pair, with its two ranks. */
+/* A unit, what it drew, and its side: its own, then the one it is given. With pairs the side
+ * says whether the unit stays (+1) or is swapped (-1). */
 struct ticket {
-    uint64_t unit, giver, taker; /* digest; keys of the two orders */
-    int8_t side;                 /* its own, then the one it is given */
+    uint64_t unit, draw;
+    int8_t side;
 };
 
 static int compare_unit(const void *a, const void *b)
@@ -73,23 +74,22 @@ static int compare_unit(const void *a, const void *b)
     return (x->unit > y->unit) - (x->unit < y->unit);
 }
 
-static int compare_giver(const void *a, const void *b)
+static int compare_draw(const void *a, const void *b)
 {
     const struct ticket *x = a, *y = b;
 
-    return x->giver != y->giver ? (x->giver > y->giver) - (x->giver < y->giver)
-                                : compare_unit(a, b);
+    return x->draw != y->draw ? (x->draw > y->draw) - (x->draw < y->draw) : compare_unit(a, b);
 }
 
-static int compare_taker(const void *a, const void *b)
+/* Positive units first, each side in the order of its draws. */
+static int compare_side_draw(const void *a, const void *b)
 {
     const struct ticket *x = a, *y = b;
 
-    return x->taker != y->taker ? (x->taker > y->taker) - (x->taker < y->taker)
-                                : compare_unit(a, b);
+    return x->side != y->side ? y->side - x->side : compare_draw(a, b);
 }
 
-/* The units of s, distinct, ascending by digest, with their draws. */
+/* The units of s, distinct, with their draws, in the order of the draws. */
 static int64_t list_units(struct ticket *t, const struct mi_cases *s, uint64_t seed,
                           const char *purpose)
 {
@@ -104,38 +104,65 @@ static int64_t list_units(struct ticket *t, const struct mi_cases *s, uint64_t s
     for (int64_t i = 0; i < n; i++) {
         struct mi_rng rng = mi_rng_make_n(seed, purpose, t[i].unit);
 
-        t[i].giver = mi_rng_next(&rng);
-        t[i].taker = mi_rng_next(&rng);
+        t[i].draw = mi_rng_next(&rng);
     }
+    qsort(t, (size_t)n, sizeof *t, compare_draw);
     return n;
 }
 
-/* The unit at rank r of one random order takes the side of the unit at rank r of another. */
-static void permute_sides(struct mi_cases *to, uint64_t seed, const char *purpose)
+/* With pairs: half of the units, or each by its own coin, are swapped. */
+static void draw_swaps(struct ticket *t, int64_t n, bool is_balanced)
 {
-    struct ticket *t = mi_alloc_n((size_t)to->n, sizeof *t), *found, want = {0};
-    int8_t *given = mi_alloc_n((size_t)to->n, 1);
-    int64_t n = list_units(t, to, seed, purpose);
+    for (int64_t i = 0; i < n; i++) {
+        bool is_swapped = is_balanced ? i < n / 2 : t[i].draw >> 63;
 
-    qsort(t, (size_t)n, sizeof *t, compare_giver);
-    for (int64_t i = 0; i < n; i++)
-        given[i] = t[i].side;
-    qsort(t, (size_t)n, sizeof *t, compare_taker);
-    for (int64_t i = 0; i < n; i++)
-        t[i].side = given[i];
-    qsort(t, (size_t)n, sizeof *t, compare_unit);
-    for (int64_t i = 0; i < to->n; i++) {
-        want.unit = to->unit[i];
-        found = bsearch(&want, t, (size_t)n, sizeof *t, compare_unit);
-        to->side[i] = found->side;
+        t[i].side = is_swapped ? -1 : 1;
     }
-    mi_free(given);
-    mi_free(t);
 }
 
-void mi_cases_shuffle(struct mi_cases *to, const struct mi_cases *s, uint64_t seed, int draw)
+/* Without pairs: the first n_pos units of the random order become positive; balanced, the
+ * first of each side, by its share. */
+static void draw_sides(struct ticket *t, int64_t n, bool is_balanced)
 {
+    int64_t n_pos = 0, kept;
+
+    for (int64_t i = 0; i < n; i++)
+        n_pos += t[i].side > 0;
+    if (!is_balanced) {
+        for (int64_t i = 0; i < n; i++)
+            t[i].side = i < n_pos ? 1 : -1;
+        return;
+    }
+    qsort(t, (size_t)n, sizeof *t, compare_side_draw);
+    kept = n ? (n_pos * n_pos + n / 2) / n : 0; /* of the positive ones, rounded */
+    for (int64_t i = 0; i < n; i++)
+        t[i].side = i < kept || (i >= n_pos && i < 2 * n_pos - kept) ? 1 : -1;
+}
+
+static void give_sides(struct mi_cases *to, struct ticket *t, int64_t n)
+{
+    qsort(t, (size_t)n, sizeof *t, compare_unit);
+    for (int64_t i = 0; i < to->n; i++) {
+        struct ticket want = {.unit = to->unit[i]}, *found;
+
+        found = bsearch(&want, t, (size_t)n, sizeof *t, compare_unit);
+        if (!to->is_paired) {
+            to->side[i] = found->side;
+        } else if (i % 2 == 0 && found->side < 0) {
+            int64_t row = to->row[i];
+
+            to->row[i] = to->row[i + 1];
+            to->row[i + 1] = row;
+        }
+    }
+}
+
+void mi_cases_shuffle(struct mi_cases *to, const struct mi_cases *s, uint64_t seed, int draw,
+                      bool is_balanced)
+{
+    struct ticket *t = mi_alloc_n((size_t)s->n, sizeof *t);
     char purpose[32];
+    int64_t n;
 
     snprintf(purpose, sizeof purpose, "shuffled %d", draw);
     mi_cases_init(to, s->n);
@@ -143,18 +170,13 @@ void mi_cases_shuffle(struct mi_cases *to, const struct mi_cases *s, uint64_t se
     to->is_paired = s->is_paired;
     for (int64_t i = 0; i < s->n; i++)
         copy_row(to, i, s, i);
-    if (!s->is_paired) {
-        permute_sides(to, seed, purpose);
-        return;
-    }
-    for (int64_t i = 0; i + 1 < s->n; i += 2) {
-        struct mi_rng rng = mi_rng_make_n(seed, purpose, s->unit[i]);
-
-        if (mi_rng_next(&rng) >> 63) {
-            to->row[i] = s->row[i + 1];
-            to->row[i + 1] = s->row[i];
-        }
-    }
+    n = list_units(t, s, seed, purpose);
+    if (s->is_paired)
+        draw_swaps(t, n, is_balanced);
+    else
+        draw_sides(t, n, is_balanced);
+    give_sides(to, t, n);
+    mi_free(t);
 }
 
 /* ---- splitting --------------------------------------------------------------- */

@@ -26,12 +26,18 @@ int64_t mi_cases_count(const struct mi_cases *s, int side);
 /* `to` becomes the part of s whose rows have keep[group] != 0. */
 void mi_cases_part(struct mi_cases *to, const struct mi_cases *s, const unsigned char *keep);
 
-/* `to` becomes s under the null hypothesis that sides mean nothing: with pairs the
- * members of every unit are swapped or not, all rows of the unit alike; without
- * them the sides of the units are permuted. Draw number `draw` of the seed; keyed by the units'
- * digests, so their order does not matter. The rows of one unit without pair have
- * one side. */
-void mi_cases_shuffle(struct mi_cases *to, const struct mi_cases *s, uint64_t seed, int draw);
+/* `to` becomes s under the null hypothesis that sides mean nothing: with pairs the members of
+ * every unit are swapped or not, all rows of the unit alike; without them the sides of the
+ * units are permuted. Draw number `draw` of the seed; keyed by the units' digests, so their
+ * order does not matter. The rows of one unit without pair have one side.
+ *
+ * Balanced: exactly half of the units are swapped (without pairs: of each side the same share
+ * changes over), so that the new sides know nothing of the old ones. A direction that is
+ * fitted on chance swaps keeps what the unequal halves leave of the true difference, and where
+ * all pairs differ alike that is all of it; on a balanced draw it is noise. For the null
+ * distribution of a figure take chance swaps. */
+void mi_cases_shuffle(struct mi_cases *to, const struct mi_cases *s, uint64_t seed, int draw,
+                      bool is_balanced);
 
 /* Does the group named so go to the training part, of this share of all groups? Keyed by
  * (seed, "split", name): another tool with the same seed and share decides alike, whatever

@@ -178,7 +178,7 @@ static void test_shuffle(void)
     bool alike = true, same_sides = true;
 
     fill_cases(&c, 400, true);
-    mi_cases_shuffle(&s, &c, 7, 0);
+    mi_cases_shuffle(&s, &c, 7, 0, false);
     for (int64_t i = 0; i < c.n; i += 4) {
         swapped += s.row[i] != c.row[i];
         alike = alike && (s.row[i] != c.row[i]) == (s.row[i + 2] != c.row[i + 2]);
@@ -188,13 +188,26 @@ static void test_shuffle(void)
     ok(same_sides, "positive rows still stand before negative ones");
     ok(swapped > 30 && swapped < 70, "about half of the units are swapped (%d of 100)",
        (int)swapped);
-    mi_cases_shuffle(&back, &c, 7, 1);
+    mi_cases_shuffle(&back, &c, 7, 1, false);
     ok(memcmp(back.row, s.row, 400 * sizeof *s.row) != 0, "another draw is another shuffle");
+    mi_cases_free(&back);
+    mi_cases_shuffle(&back, &c, 7, 0, true);
+    swapped = 0;
+    for (int64_t i = 0; i < c.n; i += 4)
+        swapped += back.row[i] != c.row[i];
+    ok(swapped == 50, "a balanced shuffle swaps half of the units");
     mi_cases_free(&back);
     mi_cases_free(&s);
     mi_cases_free(&c);
     fill_cases(&c, 400, false);
-    mi_cases_shuffle(&s, &c, 7, 0);
+    mi_cases_shuffle(&s, &c, 7, 0, true);
+    swapped = 0;
+    for (int64_t i = 0; i < c.n; i++)
+        swapped += s.side[i] != c.side[i] && c.side[i] > 0;
+    ok(swapped == 100 && mi_cases_count(&s, 1) == 200,
+       "without pairs half of each side changes over");
+    mi_cases_free(&s);
+    mi_cases_shuffle(&s, &c, 7, 0, false);
     n_pos = mi_cases_count(&s, 1);
     ok(n_pos == 200, "without pairs the number of positives stays");
     ok(memcmp(s.side, c.side, 400) != 0, "and the sides are permuted");
@@ -206,7 +219,7 @@ static void test_shuffle(void)
         c.side[i] = -c.side[i];
         c.side[399 - i] = -c.side[399 - i];
     }
-    mi_cases_shuffle(&back, &c, 7, 0);
+    mi_cases_shuffle(&back, &c, 7, 0, false);
     alike = true;
     for (int64_t i = 0; i < 400; i++)
         alike = alike && back.side[i] == s.side[399 - i];
