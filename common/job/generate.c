@@ -349,14 +349,12 @@ static int read_item(struct run *run, struct mi_error *err)
 
 static int take_items(struct run *run, struct mi_error *err)
 {
-    int r;
-
     while (run->n_live < run->max_items && run->n < (size_t)run->max_items * WINDOW) {
-        if (!run->waiting && (run->is_ended || (r = read_item(run, err)) == 0))
-            return 0;
-        if (!run->waiting)
-            return r;
-        if ((r = make_room(run, err)) <= 0)
+        int r = run->waiting ? 1 : run->is_ended ? 0 : read_item(run, err);
+
+        if (r > 0)
+            r = make_room(run, err);
+        if (r <= 0)
             return r;
         run->flight = mi_grow(run->flight, &run->cap, run->n + 1, sizeof *run->flight);
         run->flight[run->n++] = run->waiting;
