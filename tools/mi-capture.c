@@ -72,7 +72,7 @@ static void check_site_names(const struct mi_strings *at)
         for (char *p = text; (p = strchr(p, '*'));)
             *p = '0';
         if (mi_places_parse(&places, text, NULL, &err) < 0)
-            mi_tool_misuse("--at '%s': %s", mi_quote(at->item[i]), err.text);
+            mi_tool_misuse("--at: %s", err.text);
         mi_places_free(&places);
         free(text);
     }
@@ -218,7 +218,7 @@ static int choose(struct work *w, const struct options *opt, struct mi_error *er
     };
     for (int i = 0; i < opt->at.n; i++)
         if (mi_places_parse(&c->places, opt->at.item[i], &w->session.model.config.dims, err) < 0)
-            return mi_fail_in(err, "--at '%s'", mi_quote(opt->at.item[i]));
+            return mi_fail_in(err, "--at");
     return mi_capture_check(&w->session, c, err);
 }
 
@@ -261,7 +261,6 @@ static struct mi_value resolved_options(struct mi_arena *a, const struct options
 static int write_header(struct work *w, const struct options *opt, struct mi_error *err)
 {
     struct mi_arena *a = &w->arena;
-    struct mi_value edits = mi_editor_header(&w->edits, a);
     int r;
 
     w->header = mi_header_from(a, mi_source_header(&w->source), opt->reduce ? "stat" : "act");
@@ -271,8 +270,7 @@ static int write_header(struct work *w, const struct options *opt, struct mi_err
     mi_capture_header(&w->capture, a, &w->header);
     mi_source_set_shard(&w->source, a, &w->header);
     mi_header_step(a, &w->header, "mi-capture", NULL, resolved_options(a, opt), opt->seed);
-    if (edits.kind != MI_NIL)
-        mi_set(a, &w->header, "edits", edits);
+    mi_editor_describe(&w->edits, a, &w->header);
     return mi_writer_header(&w->out, &w->header, err);
 }
 

@@ -319,7 +319,6 @@ static int open_edits(struct work *w, const struct options *opt, struct mi_error
 
 static int write_header(struct work *w, const struct options *opt, struct mi_error *err)
 {
-    struct mi_value edits;
     int r;
 
     w->header = mi_header_from(&w->arena, mi_source_header(&w->source), "run");
@@ -328,9 +327,7 @@ static int write_header(struct work *w, const struct options *opt, struct mi_err
         return r;
     mi_source_set_shard(&w->source, &w->arena, &w->header);
     mi_header_step(&w->arena, &w->header, "mi-run", NULL, opt->given, opt->seed);
-    edits = mi_editor_header(&w->edits, &w->arena);
-    if (edits.kind != MI_NIL)
-        mi_set(&w->arena, &w->header, "edits", edits);
+    mi_editor_describe(&w->edits, &w->arena, &w->header);
     return mi_writer_header(&w->out, &w->header, err);
 }
 

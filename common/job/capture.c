@@ -431,6 +431,8 @@ int mi_capture(struct mi_session *s, struct mi_source *src, struct mi_editor *ed
         r = run_batch(&c, totals, err);
     }
     mi_source_units(src, &units, &first, &last);
+    if (r == 0 && totals->n_positions == 0 && !mi_source_is_sharded(src))
+        r = mi_fail(err, MI_EXIT_NO, "no prompt has a token at '%s'", o->pos->text);
     if (r == 0 && o->reduce)
         r = mi_reducer_write(&c.reducer, last, mi_source_is_sharded(src), out, err);
     finish(&c);

@@ -504,6 +504,16 @@ struct mi_value mi_editor_header(const struct mi_editor *e, struct mi_arena *a)
     return map;
 }
 
+void mi_editor_describe(const struct mi_editor *e, struct mi_arena *a, struct mi_value *header)
+{
+    struct mi_value map = mi_editor_header(e, a);
+
+    if (map.kind == MI_NIL)
+        return;
+    mi_header_step_edits(a, header, *mi_get(&map, "edits"));
+    mi_set(a, header, "edits", map);
+}
+
 int64_t mi_editor_bytes(const struct mi_editor *e)
 {
     const struct mi_editor_state *st = e->state;

@@ -71,6 +71,8 @@ int mi_editor_apply(struct mi_editor *e, struct mi_view *view, const struct mi_i
  * {edits: [text ...], seeds: [int ...], tensors: {digest: [[kind, body] ...] ...}};
  * nil when empty. */
 struct mi_value mi_editor_header(const struct mi_editor *e, struct mi_arena *a);
+/* Sets that key, if there are edits, and the lines in the header's last step. */
+void mi_editor_describe(const struct mi_editor *e, struct mi_arena *a, struct mi_value *header);
 /* Bytes of tensors in it: a header holds 16 MiB at most. */
 int64_t mi_editor_bytes(const struct mi_editor *e);
 /* {name, digest} of every file, for the end record. */

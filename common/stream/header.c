@@ -56,6 +56,14 @@ void mi_header_step(struct mi_arena *a, struct mi_value *header, const char *too
     mi_set(a, header, "provenance", steps);
 }
 
+void mi_header_step_edits(struct mi_arena *a, struct mi_value *header, struct mi_value edits)
+{
+    const struct mi_value *steps = mi_get(header, "provenance");
+
+    if (mi_is(steps, MI_ARRAY) && steps->as.array.n)
+        mi_set(a, &steps->as.array.item[steps->as.array.n - 1], "edits", edits);
+}
+
 /* ---- checking ----------------------------------------------------------------- */
 
 static int check_version(const struct mi_value *header, struct mi_error *err)

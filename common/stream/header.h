@@ -22,6 +22,8 @@ struct mi_value mi_header_from(struct mi_arena *a, const struct mi_value *from, 
 /* Appends a provenance step. options: map name -> text. */
 void mi_header_step(struct mi_arena *a, struct mi_value *header, const char *tool,
                     const char *verb, struct mi_value options, int64_t seed);
+/* Sets the edits (array of canonical lines) of the step appended last. */
+void mi_header_step_edits(struct mi_arena *a, struct mi_value *header, struct mi_value edits);
 /* Checks a header's form. */
 int mi_header_check(const struct mi_value *header, struct mi_error *err) MI_MUST_USE;
 /* Two streams speak of the same model, or the message names what differs (digest, width
