@@ -1,0 +1,210 @@
+# mi-direction: fit, select, compare.
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load lib/helper
+	SIDES='--sides honest,untruthful'
+}
+
+# acts FILE [-v NAME=VALUE]...: an activation stream with a planted direction.
+acts() {
+	local file=$1
+	shift
+	awk -f "$BATS_TEST_DIRNAME/lib/acts.awk" "$@" </dev/null | mi-view --encode -o "$file"
+}
+
+# field FILE NAME: that key of every record that has it.
+field() {
+	mi-view "$1" | jq -r --arg k "$2" 'select(has($k)) | .[$k]'
+}
+
+@test "mi-direction: fit finds the planted direction, a record a place and method" {
+	acts a.mi
+	run_clean 0 mi-direction fit $SIDES --method mean-diff,pca-diff,mass-mean,logistic a.mi -o d.mi
+	mi-view --check d.mi
+	[ "$(mi-view d.mi | jq -r 'select(.kind == "dir") | "\(.layer) \(.method)"' | xargs)" = "0 mean-diff \
+0 pca-diff 0 mass-mean 0 logistic 1 mean-diff 1 pca-diff 1 mass-mean 1 logistic 2 mean-diff \
+2 pca-diff 2 mass-mean 2 logistic" ]
+	# at the last layer all agree, and the positive side is above
+	mi-view d.mi | jq -e -s '[.[] | select(.layer == 2)] | length == 4 and
+		all(.sign_share == 1 and .scale > 2 and .cos_mean_diff > 0.7 and .n == 48)' >/dev/null
+	[ "$(field d.mi position | sort -u)" = span:statement ]
+	[ "$(field d.mi sides | sort -u)" = honest,untruthful ]
+}
+
+@test "mi-direction: the vectors have unit norm and the sign follows the sides" {
+	acts a.mi
+	mi-direction fit $SIDES a.mi -o d.mi
+	mi-direction fit --sides untruthful,honest a.mi -o e.mi
+	mi-view d.mi | jq -e -s '[.[] | select(.v) | .v.data | map(. * .) | add] |
+		all(. > 0.999999 and . < 1.000001)' >/dev/null
+	[ "$(mi-view d.mi | jq -c 'select(.v) | .v.data | map(-.)')" = \
+		"$(mi-view e.mi | jq -c 'select(.v) | .v.data')" ]
+}
+
+@test "mi-direction: standard input equals a file, and threads change no byte" {
+	acts a.mi
+	all='mean-diff,pca-diff,pca-diff-uncentred,pca-center,mass-mean,logistic,random,shuffled'
+	mi-direction fit $SIDES -j 1 --method "$all" --draws 2 a.mi -o d.mi
+	mi-direction fit $SIDES -j 3 --method "$all" --draws 2 a.mi -o e.mi
+	same d.mi e.mi
+	mi-direction fit $SIDES --method "$all" --draws 2 - <a.mi -o f.mi
+	same d.mi f.mi
+}
+
+@test "mi-direction: labels 1 and 0 need no sides, and need no pairs" {
+	acts a.mi -v LABELS=1
+	run_clean 0 mi-direction fit --method mean-diff,mass-mean,logistic,random,shuffled a.mi -o d.mi
+	mi-view d.mi | jq -e -s '[.[] | select(.layer == 2 and .method == "mean-diff")][0] |
+		.n == 96 and .sign_share > 0.95' >/dev/null
+	run_clean 3 mi-direction fit --method pca-diff a.mi -o e.mi
+	says "method 'pca-diff' needs pairs"
+	nothing_left e.mi
+}
+
+@test "mi-direction: without sides it asks which is positive" {
+	acts a.mi
+	run_clean 2 mi-direction fit a.mi -o d.mi
+	says "which side is positive? Give --sides"
+	run_clean 2 mi-direction fit --sides honest a.mi -o d.mi
+	says "two names are needed"
+	run_clean 3 mi-direction fit --sides honest,lying a.mi -o d.mi
+	says "side 'untruthful' is neither 'honest' nor 'lying'"
+	nothing_left d.mi
+}
+
+@test "mi-direction: a misspelt method is named with the near one" {
+	run_clean 2 mi-direction fit --method mean_diff a.mi
+	says "unknown method 'mean_diff'; is 'mean-diff' meant?"
+	run_clean 2 mi-direction fit --method mean-diff,mean-diff a.mi
+	says "stands there twice"
+	run_clean 2 mi-direction fti a.mi
+	says "is 'fit' meant?"
+}
+
+@test "mi-direction: pairs that miss a member are listed" {
+	acts a.mi -v PAIRS=14
+	mi-view a.mi | jq -c 'if .kind == "end" then {kind} else select((.id // "") | test("^([0-9]|1[01])-untruthful") | not) end' |
+		mi-view --encode -o b.mi
+	run_clean 3 mi-direction fit $SIDES b.mi -o d.mi
+	says "12 pairs miss a member: '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', ..."
+	nothing_left d.mi
+}
+
+@test "mi-direction: rows join from the end of the positions" {
+	acts a.mi -v PAIRS=10
+	# the first position of every honest prompt goes
+	mi-view a.mi | jq -c 'if .kind == "end" then {kind} elif .kind == "act" and (.id | endswith("-honest")) then
+		.positions |= .[1:] | .x.shape[0] -= 1 | .x.data |= .[8:] else . end' | mi-view --encode -o b.mi
+	run_clean 0 mi-direction fit $SIDES b.mi -o d.mi
+	[ "$(field d.mi n | sort -u)" = 10 ]
+	[ "$(field d.mi left_out | sort -u)" = 10 ]
+	# the same as the last position of both
+	mi-direction fit $SIDES --pool last a.mi -o e.mi
+	[ "$(mi-view d.mi | jq -c 'select(.v) | .v')" = "$(mi-view e.mi | jq -c 'select(.v) | .v')" ]
+}
+
+@test "mi-direction: one side alone, equal sides and NaN are refused" {
+	acts a.mi -v LABELS=1
+	mi-view a.mi | jq -c 'if .kind == "end" then {kind} else (if .fields then .fields.label = 1 else . end) end' |
+		mi-view --encode -o one.mi
+	run_clean 3 mi-direction fit one.mi -o d.mi
+	says "rows are on the positive side"
+	mi-view a.mi | jq -c 'if .kind == "end" then {kind} elif .x then .x.data |= map(0) else . end' |
+		mi-view --encode -o zero.mi
+	run_clean 3 mi-direction fit zero.mi -o d.mi
+	says "the means of the two sides are equal"
+	nothing_left d.mi
+}
+
+@test "mi-direction: a cut stream exits 3 and leaves nothing" {
+	acts a.mi
+	head -c 5000 a.mi >cut.mi
+	run_clean 3 mi-direction fit $SIDES cut.mi -o d.mi
+	nothing_left d.mi
+	run_clean 3 pipeline "head -c 5000 a.mi | mi-direction fit $SIDES - -o d.mi"
+	nothing_left d.mi
+}
+
+@test "mi-direction: other streams are refused by what they hold" {
+	acts a.mi
+	mi-direction fit $SIDES a.mi -o d.mi
+	run_clean 3 mi-direction fit $SIDES d.mi -o e.mi
+	says "holds 'dir' records, not activations"
+	run_clean 3 mi-direction select a.mi -o e.mi
+	says "holds 'act' records, not directions"
+	run_clean 2 mi-direction fit $SIDES a.mi -o a.mi
+	says "input and output are the same file"
+}
+
+@test "mi-direction: a full device is an error" {
+	full=$(full_device) || skip "no always-full device here"
+	acts a.mi
+	run_clean 4 bash -c "mi-direction fit $SIDES a.mi >$full"
+}
+
+@test "mi-direction: train and test parts split the groups" {
+	acts a.mi -v PAIRS=40
+	mi-direction fit $SIDES --part train --fraction 0.6 a.mi -o d.mi
+	mi-direction fit $SIDES --part test --fraction 0.6 a.mi -o e.mi
+	for f in d e; do
+		mi-view $f.mi | jq -r 'select(.groups and .layer == 0) | .groups.data[]' | sort >$f
+	done
+	[ "$(sort d e | uniq | wc -l)" -eq 40 ]
+	[ "$(comm -12 d e | wc -l)" -eq 0 ]
+	[ "$(wc -l <d)" -gt 12 ]
+	run_clean 3 mi-direction fit $SIDES --part train --fraction 0 a.mi -o f.mi
+	says "no rows in this part of the groups"
+}
+
+@test "mi-direction: groups that cut a pair in two are refused" {
+	acts a.mi
+	mi-view a.mi | jq -c 'if .kind == "end" then {kind} elif .fields then .fields.group = .id else . end' |
+		mi-view --encode -o b.mi
+	run_clean 3 mi-direction fit $SIDES b.mi -o d.mi
+	says "are in two groups"
+	run_clean 0 mi-direction fit $SIDES --group-by topic b.mi -o d.mi
+	[ "$(mi-view d.mi | jq 'select(.groups) | .groups.shape[0]' | sort -u)" = 2 ]
+}
+
+@test "mi-direction: --at takes places, select takes methods and draws" {
+	acts a.mi
+	mi-direction fit $SIDES --at resid_post:1-2 --method mean-diff,pca-diff,random --draws 3 a.mi -o d.mi
+	[ "$(field d.mi layer | sort -u | xargs)" = "1 2" ]
+	mi-direction select --method mean-diff --at resid_post:2 d.mi -o e.mi
+	[ "$(mi-view e.mi | jq -c 'select(.v) | [.layer, .method]')" = '[2,"mean-diff"]' ]
+	mi-direction select --draw 1 d.mi -o f.mi
+	[ "$(mi-view f.mi | jq -c 'select(.method == "random") | .draw' | xargs)" = "1 1" ]
+	run_clean 1 mi-direction select --method logistic d.mi -o g.mi
+	says "no direction fits"
+	nothing_left g.mi
+	run_clean 2 mi-direction fit $SIDES --at resid_post:7 a.mi -o g.mi
+	says "layer 7 of a model that has layers 0 to 2"
+	nothing_left g.mi
+}
+
+@test "mi-direction: components are a subspace, compare gives cosines and angles" {
+	acts a.mi
+	mi-direction fit $SIDES --method pca-diff-uncentred,pca-center --components 2 --at resid_post:2 a.mi -o d.mi
+	mi-view d.mi | jq -e -s '[.[] | select(.v)] | length == 2 and
+		all(.v.shape == [2, 8] and (.variance | length) == 2)' >/dev/null
+	mi-direction compare d.mi -o c.mi
+	mi-view c.mi | jq -e -s '[.[] | select(.metric == "principal_cosine")] | length == 2 and
+		all(.value > 0.99999)' >/dev/null
+	mi-direction fit $SIDES --method mean-diff,pca-diff a.mi -o e.mi
+	mi-direction compare e.mi -o f.mi
+	# at each layer the two methods, then each method with the next layer
+	[ "$(mi-view f.mi | jq -c 'select(.metric) | [.layer, .method, .other_layer, .other_method]' | wc -l)" -eq 7 ]
+	mi-view f.mi | jq -e -s '[.[] | select(.metric and .layer == 2)][0].value > 0.99' >/dev/null
+}
+
+@test "mi-direction: the header keeps the chain and names no path" {
+	acts a.mi
+	mi-direction fit $SIDES a.mi -o d.mi
+	mi-direction select --at resid_post:1 d.mi -o e.mi
+	[ "$(mi-view --header e.mi | jq -c '[.provenance[] | [.tool, .verb]]')" = \
+		'[["mi-capture",null],["mi-direction","fit"],["mi-direction","select"]]' ]
+	! mi-view e.mi | grep -F "$PWD"
+	# the inputs of the inputs are named by digest
+	[ "$(mi-view e.mi | jq -c 'select(.kind == "end") | .inputs | length')" = 2 ]
+}

@@ -1,0 +1,133 @@
+# mi-report: tables and charts in a terminal.
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load lib/helper
+	SIDES='--sides honest,untruthful'
+}
+
+acts() {
+	local file=$1
+	shift
+	awk -f "$BATS_TEST_DIRNAME/lib/acts.awk" "$@" </dev/null | mi-view --encode -o "$file"
+}
+
+scores() {
+	acts fit.mi -v PAIRS=30
+	acts test.mi -v PAIRS=30 -v FIRST=100 -v SEED=2
+	mi-direction fit $SIDES --method mean-diff,shuffled --draws 3 fit.mi -o d.mi
+	mi-probe eval -d d.mi test.mi -o s.mi
+}
+
+# run_stream FILE TEXT: two run records, the first with this text (a JSON string).
+run_stream() {
+	jq -n -c --argjson text "$2" '
+		{kind: "header", format: "mi-stream", version: [1, 0], content: "run", model: null,
+		 tokenizer: null, template: null, sites: [], dtype: null, shard: null, provenance: []},
+		({id: "a", t: $text}, {id: "b", t: "second"} |
+		 {kind: "prompt", id, tokens: [1], pieces: ["Say it"], offsets: null, n_prompt: 1, spans: [],
+		  roles: [], fields: {}},
+		 {kind: "run", id, tokens: [1, 2], logp: [null, -1.5], text: .t, top: null,
+		  target_logp: null, foil_logp: null}),
+		{kind: "end"}' | mi-view --encode -o "$1"
+}
+
+@test "mi-report: scores are a table with intervals and controls, and a chart" {
+	scores
+	run_clean 0 mi-report s.mi
+	[[ ${lines[0]} == "resid_post, mean-diff, span:statement: 30 groups" ]]
+	[[ ${lines[2]} == "layer "*accuracy*pair_accuracy*auroc*random*shuffled ]]
+	grep -qE '^ +2 +[01]\.[0-9]{3} \[[01]\.[0-9]{2} 1\.00\]' <<<"$output"
+	[[ $output == *"auroc by layer"* ]]
+	[[ $output == *"| highest control"* ]]
+	# plain ASCII, and no line beyond the page
+	! LC_ALL=C grep -P '[^\x20-\x7e]' <<<"$output"
+	[ "$(awk '{ if (length > m) m = length } END { print m }' <<<"$output")" -le 80 ]
+}
+
+@test "mi-report: standard input equals the file" {
+	scores
+	mi-report s.mi >a
+	mi-probe eval -d d.mi test.mi | mi-report - >b
+	same a b
+	mi-report <s.mi >c
+	same a c
+}
+
+@test "mi-report: blocks where the locale has them" {
+	locale -a | grep -qix 'C.utf-\?8' || skip "no UTF-8 locale here"
+	scores
+	LC_ALL=C.UTF-8 mi-report s.mi >out
+	grep -q '█' out
+	LC_ALL=C.UTF-8 mi-report --ascii s.mi >out
+	run ! grep -q '█' out
+}
+
+@test "mi-report: tab-separated values hold every figure exactly" {
+	scores
+	run_clean 0 mi-report --format tsv s.mi
+	[[ ${lines[0]} == $'site\tlayer\thead\tposition\tmethod\tgroups\tmetric\tvalue\tlo\thi\tn\tcontrol\tseed' ]]
+	[ "$(mi-view s.mi | jq -c 'select(.metric) | .value' | head -n 4 | xargs)" = \
+		"$(cut -f 8 <<<"$output" | sed -n 2,5p | xargs)" ]
+	[ "${#lines[@]}" -eq "$(($(mi-view s.mi | grep -c '"kind":"score"') + 1))" ]
+}
+
+@test "mi-report: directions, activations and comparisons are tables" {
+	scores
+	run_clean 0 mi-report d.mi
+	[[ $output == *"mean-diff"*"and 9 directions of controls"* ]]
+	run_clean 0 mi-report fit.mi
+	[[ $output == *"f32[2,8]"* ]]
+	mi-direction fit $SIDES --method mean-diff,pca-diff fit.mi | mi-direction compare - -o c.mi
+	run_clean 0 mi-report c.mi
+	[[ ${lines[0]} == "cosine: <u, v> / (|u| |v|)" ]]
+}
+
+@test "mi-report: texts of several runs stand side by side" {
+	run_stream a.mi '"The capital of France is Paris, and it has been so for a long time indeed, they say."'
+	run_stream b.mi '"It is Rome."'
+	run_clean 0 mi-report a.mi b.mi
+	[[ $output == *"A: no edits"*"B: no edits"* ]]
+	[[ $output == *"A: The capital"*"| B: It is Rome."* ]]
+	[[ $output == *"[b]"*"A: second"* ]]
+	run_clean 0 mi-report -n 1 a.mi
+	[[ $output == *"(1 of 2 texts)"* ]]
+	[[ $output != *second* ]]
+}
+
+@test "mi-report: hostile text reaches no terminal" {
+	run_stream a.mi '"\u001b[31mred\u001b[0m \u202eback\u0007 <script>x</script>\r\nnext\u009b1m"'
+	run_clean 0 mi-report a.mi
+	! LC_ALL=C grep -P '[^\x20-\x7e]' <<<"$output"
+	[[ $output == *'\x1b[31mred'* ]]
+	run_clean 0 mi-report --format tsv a.mi
+	! LC_ALL=C grep -P '[^\x20-\x7e\t]' <<<"$output"
+	[ "${#lines[@]}" -eq 3 ]
+}
+
+@test "mi-report: streams that do not go together, and empty ones, are refused" {
+	scores
+	run_stream a.mi '"x"'
+	run_clean 3 mi-report a.mi s.mi
+	says "do not go into one"
+	jq -n -c '{kind: "header", format: "mi-stream", version: [1, 0], content: "score", model: null,
+		tokenizer: null, template: null, sites: [], dtype: null, shard: null, provenance: []},
+		{kind: "end"}' | mi-view --encode -o empty.mi
+	run_clean 1 mi-report empty.mi
+	says "no records to show"
+	head -c 700 s.mi >cut.mi
+	run_clean 3 mi-report cut.mi -o out.txt
+	nothing_left out.txt
+	run_clean 2 mi-report --metric aurok s.mi
+	says "is 'auroc' meant?"
+	run_clean 2 mi-report --width 20 s.mi
+	run_clean 4 mi-report absent.mi
+}
+
+@test "mi-report: -o writes whole files, a full device is an error" {
+	scores
+	run_clean 0 mi-report s.mi -o out.txt
+	[ -s out.txt ]
+	full=$(full_device) || skip "no always-full device here"
+	run_clean 4 bash -c "mi-report s.mi >$full"
+}
