@@ -75,9 +75,13 @@ ALL_LIBS     := $(PKG_LIBS) -lm
 # Kernels: more optimisation, and an instruction set by file name. Nothing else is built
 # with these flags, so what is not dispatched runs on any processor of the family.
 X86     := $(filter x86_64 amd64,$(MACHINE))
-$(B)/common/math/%.o: EXTRA := -O3
-$(B)/common/math/%_avx2.o: EXTRA := -O3 -mavx2 -mfma -mf16c
-$(B)/common/math/%_avx512.o: EXTRA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl \
+# Under sanitizers the vector kernels are built with the address sanitizer alone and without
+# -O3: both sanitizers together take the compiler minutes, and the portable kernels, the same
+# source, are built with both.
+FASTER  := $(if $(filter -fsanitize%,$(OPT)),-fno-sanitize=undefined,-O3)
+$(B)/common/math/%.o: EXTRA := $(if $(filter -O3,$(FASTER)),-O3)
+$(B)/common/math/%_avx2.o: EXTRA := $(FASTER) -mavx2 -mfma -mf16c
+$(B)/common/math/%_avx512.o: EXTRA := $(FASTER) -mavx512f -mavx512bw -mavx512dq -mavx512vl \
                                       -mavx2 -mfma -mf16c
 not_here = $(if $(X86),$(1),$(filter-out %_avx2.c %_avx512.c,$(1)))
 
