@@ -25,7 +25,8 @@ struct mi_out {
 /* NULL or "-" is standard output. A path that exists and is no regular file (FIFO,
  * device) is written directly; a symbolic link to a regular file is replaced at its
  * target. Otherwise a temporary `.NAME.XXXXXX.part` is made beside it at once, so an
- * unwritable place is found before any work. Fails with MI_EXIT_SYS. */
+ * unwritable place is found before any work; what killed writers of the same file left
+ * there is removed. Fails with MI_EXIT_SYS. */
 int mi_out_open(struct mi_out *o, const char *path, struct mi_error *err) MI_MUST_USE;
 int mi_out_write(struct mi_out *o, const void *bytes, size_t n, struct mi_error *err) MI_MUST_USE;
 /* fsync, close, rename, fsync of the directory. After it the file stands. */

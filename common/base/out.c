@@ -2,6 +2,7 @@
 #include "base/escape.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/stale.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,9 +100,16 @@ static int make_temporary(struct mi_out *o, struct mi_error *err)
     for (int i = 0; i < TRIES; i++) {
         char *tmp = temporary_name(o->path);
 
+        if (i == 0)
+            mi_stale_remove(tmp);
         block_signals(&before);
         fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
         system = errno;
+        if (fd >= 0 && !mi_stale_claim(fd)) {
+            close(fd);
+            fd = -1;
+            system = EEXIST;
+        }
         if (fd >= 0) {
             o->tmp = tmp;
             temporaries[slot] = tmp;
@@ -262,8 +270,11 @@ static int sync_folder(const char *path)
     char *folder = !slash          ? mi_strdup(".")
                    : slash == path ? mi_strdup("/")
                                    : mi_strndup(path, (size_t)(slash - path));
-    int fd = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY), r = 0, system;
+    int fd, r = 0, system;
 
+    do
+        fd = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    while (fd < 0 && errno == EINTR);
     mi_free(folder);
     if (fd < 0)
         return errno == EACCES ? 0 : -1; /* a folder may be writable and not readable */
@@ -277,7 +288,7 @@ static int sync_folder(const char *path)
 int mi_out_commit(struct mi_out *o, struct mi_error *err)
 {
     sigset_t before;
-    int r, fd = o->fd - 1;
+    int r, fd = o->fd - 1, held;
 
     if (!o->fd)
         return mi_fail(err, MI_EXIT_SYS, "the output is not open");
@@ -290,9 +301,15 @@ int mi_out_commit(struct mi_out *o, struct mi_error *err)
     }
     if (sync_descriptor(fd) < 0)
         return write_failed(o, err);
+    /* A second descriptor keeps the claim on the temporary until it has its name. */
+    held = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     o->fd = 0;
-    if (close(fd) < 0 && errno != EINTR)
-        return write_failed(o, err);
+    if (close(fd) < 0 && errno != EINTR) {
+        r = write_failed(o, err);
+        if (held >= 0)
+            close(held);
+        return r;
+    }
     block_signals(&before);
     r = rename(o->tmp, o->path);
     if (r == 0) {
@@ -302,7 +319,11 @@ int mi_out_commit(struct mi_out *o, struct mi_error *err)
     }
     unblock_signals(&before);
     if (r < 0)
-        return mi_fail(err, MI_EXIT_SYS, "cannot rename to '%s':", mi_quote(o->path));
+        r = mi_fail(err, MI_EXIT_SYS, "cannot rename to '%s':", mi_quote(o->path));
+    if (held >= 0)
+        close(held);
+    if (r < 0)
+        return r;
     if (sync_folder(o->path) < 0) {
         r = write_failed(o, err);
         unlink(o->path); /* whole, but perhaps not there after a power cut: a failure leaves none */
