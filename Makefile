@@ -185,7 +185,7 @@ RUN_BATS = echo "\# file bats"; MI_BIN='$(abspath $(B)/bin)' MI_MODE='$(MODE)' \
 check: deps
 	$(AGAIN) check-run
 check-run: check-build
-	@{ $(RUN_UNIT); $(RUN_BATS); } | tee $(B)/check.tap | grep -v '^ok ' || :
+	@{ $(RUN_UNIT); $(RUN_BATS); } | tee $(B)/check.tap | grep -v -e '^ok ' -e '^1\.\.' -e '^# file' || :
 	@awk -f scripts/tap-sum.awk $(B)/check.tap
 ## check-unit: only the C tests of the layers
 check-unit: $(UNITS)
