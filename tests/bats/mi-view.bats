@@ -83,8 +83,8 @@ digest() {
 	grep -q '"\.\.\."' short
 	same full "$STREAMS/layers.jsonl"
 	# a verb's stream is shown there too, and never as bytes
-	script -qec "mi-view head -n 1 '$STREAMS/layers.mi'" /dev/null </dev/null >head
-	[ "$(wc -l <head)" -eq 2 ]
+	script -qec "mi-view head -n 1 '$STREAMS/layers.mi'" /dev/null </dev/null >shown
+	[ "$(wc -l <shown)" -eq 2 ]
 	run script -qec "mi-view --encode '$STREAMS/tiny.jsonl'" /dev/null </dev/null
 	[ "$status" -eq 2 ]
 	[[ $output == *"binary output; use -o FILE, or pipe to mi-view"* ]]

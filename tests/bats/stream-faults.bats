@@ -214,14 +214,12 @@ whole() {
 
 @test "faults: a signal leaves nothing behind" {
 	for signal in INT TERM HUP; do
-		for ((i = 1; i <= 10; i++)); do
+		for i in 02 04 06 1 2; do
 			rm -f out.mi
 			# an input that does not end: the tool is in its middle whenever the signal comes
-			mi-view head -n 110 -o out.mi < <(head -c 300000 "$IN/large.mi"; sleep 5) 3>&- &
-			sleep "0.0$i"
-			kill -s "$signal" $!
 			status=0
-			wait $! || status=$?
+			timeout --preserve-status -s "$signal" "0.$i" mi-view head -n 110 -o out.mi \
+				< <(head -c 300000 "$IN/large.mi"; sleep 5) 3>&- || status=$?
 			[ "$status" -gt 128 ]
 			nothing_left out.mi
 		done
