@@ -326,3 +326,51 @@ digest() {
 	mi-view "$STREAMS/layers.mi" | mi-view --encode -o ours.mi
 	zstd -tq <ours.mi
 }
+
+@test "mi-stream: the manual shows the same worked example" {
+	grep -o '[0-9a-f]\{4\}  \([0-9a-f][0-9a-f] \)\{3,16\} .*' "$ROOT/docs/man/mi-stream.5" >manual
+	grep -o '[0-9a-f]\{4\}  \([0-9a-f][0-9a-f] \)\{3,16\} .*' "$ROOT/common/stream/format.h" >source
+	[ "$(wc -l <manual)" -eq 23 ]
+	same manual source
+}
+
+@test "mi-stream: the manual's Python program reads streams" {
+	python=${PYTHON:-python3}
+	"$python" -c 'import msgpack, zstandard' 2>/dev/null ||
+		skip "$python has no msgpack and zstandard (PYTHON=... names another)"
+	sed -n '/^import sys, msgpack/,/^\.Ed/{/^\.Ed/d;p;}' "$ROOT/docs/man/mi-stream.5" >read.py
+	[ "$(grep -c . read.py)" -le 10 ]
+	mi-view "$STREAMS/layers.mi" | mi-view --encode -o file.mi
+	mi-view file.mi | mi-view --encode >pipe.mi
+	"$python" read.py file.mi >out
+	"$python" read.py pipe.mi | cmp out
+	[ "$(wc -l <out)" -eq 21 ]
+	[ "$(sed -n 4p out)" = "3 act id site layer head positions x" ]
+	# with the data: shuffled and not, they are the same numbers
+	sed '/t\["data"\] = /a\        if "x" in body: print(body["x"]["data"].hex())' read.py >data.py
+	"$python" data.py file.mi >shuffled
+	"$python" data.py pipe.mi >plain
+	same shuffled plain
+	[ "$(grep -c '^[0-9a-f]*$' plain)" -ge 14 ]
+	# a cut at the border of a frame is seen
+	head -c $(($(stat -c %s pipe.mi) - $(mi-view pipe.mi | tail -1 | wc -c) - 1)) pipe.mi >cut.mi
+	run "$python" read.py cut.mi
+	[ "$status" -ne 0 ]
+}
+
+@test "mi-view, mi-stream: the manuals are well formed" {
+	need mandoc
+	for page in mi-view.1 mi-stream.5; do
+		run mandoc -T lint -W warning "$ROOT/docs/man/$page"
+		[ -z "$output" ]
+	done
+}
+
+@test "mi-view: every option of --help is in the manual" {
+	for verb in "" head filter merge; do
+		# shellcheck disable=SC2086 # no verb is no word
+		for option in $(mi-view $verb --help | sed -n 's/^ *\(-[a-zA-Z], \)\{0,1\}--\([a-z-]*\).*/\2/p'); do
+			grep -q "Fl -$option" "$ROOT/docs/man/mi-view.1" || { echo "--$option"; return 1; }
+		done
+	done
+}
