@@ -17,23 +17,24 @@ struct step {
 
 /* clang-format off */
 #define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-#define MODERN(letter, numbers, ends) \
-    "[^\\r\\n" letter "\\p{N}]?" letter "+|" numbers "| ?[^" WS letter "\\p{N}]+[\\r\\n" ends "]*|" \
-    WS "*[\\r\\n]+|" WS "+(?!" NS ")|" WS "+"
+#define SPACES WS "*[\\r\\n]+|" WS "+(?!" NS ")|" WS "+"
+#define MODERN(numbers) CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" numbers \
+    "| ?[^" WS "\\p{L}\\p{N}]+[\\r\\n]*|" SPACES
 /* Words whose case changes once: "iPhone" is two. */
 #define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
 #define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
 #define CASED(after, numbers) \
-    "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" after "|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER "*" after \
-    "|" numbers "| ?[^" WS "\\p{L}\\p{N}]+[\\r\\n/]*|" WS "*[\\r\\n]+|" WS "+(?!" NS ")|" WS "+"
+    "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" after \
+    "|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER "*" after \
+    "|" numbers "| ?[^" WS "\\p{L}\\p{N}]+[\\r\\n/]*|" SPACES
 
 #define GPT2   {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" WS "\\p{L}\\p{N}]+|" \
                 WS "+(?!" NS ")|" WS "+", mi_split_gpt2}
 #define DIGITS {"\\p{N}", mi_split_digits}
-#define LLAMA3 {CONTRACTIONS "|" MODERN("\\p{L}", "\\p{N}{1,3}", ""), mi_split_llama3}
-#define QWEN2  {CONTRACTIONS "|" MODERN("\\p{L}", "\\p{N}", ""), mi_split_qwen2}
+#define LLAMA3 {MODERN("\\p{N}{1,3}"), mi_split_llama3}
+#define QWEN2  {MODERN("\\p{N}"), mi_split_qwen2}
 #define QWEN35 {CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^" WS \
-                "\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" WS "*[\\r\\n]+|" WS "+(?!" NS ")|" WS "+", NULL}
+                "\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" SPACES, NULL}
 #define BLOOM  {" ?[^(" WS "|.,!?…。，、।۔،)]+", NULL}
 #define CJK    "[一-龥ࠀ-一가-퟿]+"
 #define KANA   "[一-龥぀-ゟ゠-ヿ]+"
@@ -47,8 +48,8 @@ struct mi_pre_row {
 };
 
 static const struct mi_pre_row rows[] = {
-    {"gpt-2 phi-2 jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code roberta-bpe gigachat "
-     "a.x-4.0 mellum jais trillion exaone4", {GPT2}, 0},
+    {"gpt-2 phi-2 jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code roberta-bpe "
+     "gigachat a.x-4.0 mellum jais trillion exaone4", {GPT2}, 0},
     {"mpt olmo", {GPT2}, NFC},
     {"smollm starcoder refact command-r codeshell exaone minerva-7b", {DIGITS, GPT2}, 0},
     {"llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2", {LLAMA3},
@@ -60,10 +61,10 @@ static const struct mi_pre_row rows[] = {
     {"tekken", {{CASED("", "\\p{N}"), NULL}}, IGNORE_MERGES | ADD_BOS},
     {"gpt-4o llama4", {{CASED(CONTRACTIONS "?", "\\p{N}{1,3}"), NULL}}, 0},
     {"deepseek-v3", {{"\\p{N}{1,3}", NULL}, {KANA, NULL},
-     {"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+|"
-      " ?[\\p{P}\\p{S}]+[\\r\\n]*|" WS "*[\\r\\n]+|" WS "+(?!" NS ")|" WS "+", NULL}}, 0},
-    {"deepseek-coder", {{"[\\r\\n]", NULL}, {WS "?\\p{L}+", NULL}, {WS "?\\p{P}+", NULL}, {CJK, NULL},
-     DIGITS}, 0},
+     {"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|"
+      "[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" SPACES, NULL}}, 0},
+    {"deepseek-coder", {{"[\\r\\n]", NULL}, {WS "?\\p{L}+", NULL}, {WS "?\\p{P}+", NULL},
+     {CJK, NULL}, DIGITS}, 0},
     {"falcon", {{"[\\p{P}\\$\\+<=>\\^~\\|`]+", NULL}, GPT2, {"[0-9][0-9][0-9]", NULL}}, 0},
     {"bloom poro-chat gpt3-finnish", {BLOOM}, 0},
     {"viking", {BLOOM, DIGITS}, 0},

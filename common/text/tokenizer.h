@@ -86,7 +86,7 @@ int mi_tokenizer_encode_marked(const struct mi_tokenizer *t, const char *text, s
  * the vocabulary does not have. */
 struct mi_bytes mi_tokenizer_piece(const struct mi_tokenizer *t, int32_t id);
 bool mi_tokenizer_is_special(const struct mi_tokenizer *t, int32_t id); /* control or unknown */
-/* Ends a generation: eos, eot, and tokens spelled <|im_end|>, <|eot_id|>, <|endoftext|>, </s> ... */
+/* Ends a generation: eos, eot, and special tokens spelled <|im_end|>, <|eot_id|>, </s> ... */
 bool mi_tokenizer_is_end(const struct mi_tokenizer *t, int32_t id);
 int32_t mi_tokenizer_find(const struct mi_tokenizer *t, const char *piece,
                           size_t len);                  /* -1: none */

@@ -14,7 +14,8 @@ import sys
 import unicodedata
 
 from strings import strings
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers,
+                        pre_tokenizers, trainers)
 
 TEXT = """
 It's a small text, written for this test: it doesn't say much, but it's got what splitters
@@ -41,10 +42,12 @@ Die Straße führt über die Brücke. L'élève étudie à l'école. El niño co
 Emoji: 😀 😃 👍🏽 👩‍👩‍👧‍👦 ❤️ 🚀. Prices: $10, €20, £30. Sums: 1+1=2, 3*4=12, x_1 <= x_2.
 """
 G2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-L3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
+L3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
+      r" ?[^\s\p{L}\p{N}]+[\r\n]*|"
       r"\s*[\r\n]+|\s+(?!\S)|\s+")
 LETTERS = [r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"]
-TEKKEN = (r"[^\r\n\p{L}\p{N}]?U*L+|[^\r\n\p{L}\p{N}]?U+L*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|"
+TEKKEN = (r"[^\r\n\p{L}\p{N}]?U*L+|[^\r\n\p{L}\p{N}]?U+L*|\p{N}|"
+          r" ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|"
           r"\s+(?!\S)|\s+")
 TEKKEN = TEKKEN.replace("U", LETTERS[0]).replace("L*", LETTERS[1] + "*").replace("L+", LETTERS[1] + "+")
 
@@ -54,7 +57,8 @@ def split(pattern):
 
 
 def whole(*steps):
-    return pre_tokenizers.Sequence([*steps, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    last = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return pre_tokenizers.Sequence([*steps, last])
 
 
 DIGITS = pre_tokenizers.Digits(individual_digits=True)
