@@ -82,6 +82,7 @@ void mi_acts_close(struct mi_acts *a)
     mi_free(a->x);
     mi_intern_free(&a->groups);
     mi_intern_free(&a->pairs);
+    mi_intern_free(&a->domains);
     mi_intern_free(&a->ids);
     mi_places_free(&a->wanted);
     mi_arena_free(&a->arena);
@@ -144,6 +145,22 @@ static int set_pair(struct mi_acts *a, struct mi_acts_prompt *p, const struct mi
     return r;
 }
 
+static int set_domain(struct mi_acts *a, struct mi_acts_prompt *p, const struct mi_value *fields,
+                      struct mi_error *err)
+{
+    struct mi_buf b = {0};
+    int r = 0;
+
+    if (!a->options.domain_by)
+        return 0;
+    if (mi_field_text(&b, fields, a->options.domain_by))
+        p->domain = (int32_t)mi_intern_add(&a->domains, b.data, b.len);
+    else
+        r = mi_fail(err, MI_EXIT_DATA, "there is no field '%s'", mi_quote(a->options.domain_by));
+    mi_buf_free(&b);
+    return r;
+}
+
 static int label_prompt(struct mi_acts *a, struct mi_acts_prompt *p, const struct mi_value *fields,
                         struct mi_error *err)
 {
@@ -151,6 +168,8 @@ static int label_prompt(struct mi_acts *a, struct mi_acts_prompt *p, const struc
     int side = 0;
     int r = set_pair(a, p, fields, err);
 
+    if (r == 0)
+        r = set_domain(a, p, fields, err);
     if (r == 0)
         r = name_group(a, &group, fields, p->id, err);
     p->group = -1;

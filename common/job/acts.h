@@ -34,6 +34,7 @@ struct mi_acts_options {
     const char *sides;    /* "POSITIVE,NEGATIVE", or NULL: labels 1 and 0 */
     bool any_side;        /* sides are not needed: prompts without one get 0 */
     const char *group_by; /* a field, or NULL */
+    const char *domain_by; /* a field that says of which domain a prompt is, or NULL */
     const char *at;       /* places to take (data/site.h), or NULL: all */
     enum mi_part part;    /* train or test part by group: mi_in_train(seed, group, share) */
     double share;
@@ -45,6 +46,7 @@ struct mi_acts_prompt {
     const char *id;
     int64_t pair;  /* number, -1: none */
     int32_t group; /* number, -1: not wanted */
+    int32_t domain; /* number; 0 without domain_by */
     int8_t side;   /* +1, -1, 0 */
 };
 
@@ -70,6 +72,7 @@ struct mi_acts {
     size_t n_prompts, cap_prompts;
     struct mi_intern groups; /* names of the wanted groups */
     struct mi_intern pairs;
+    struct mi_intern domains;
     bool is_paired;
     struct mi_dims dims;     /* of the header's model; zeros where it has none */
     /* private */
@@ -104,8 +107,9 @@ int mi_acts_check(const struct mi_acts *a, struct mi_error *err) MI_MUST_USE;
  * without mate. */
 int mi_acts_cases(const struct mi_acts *a, int64_t place, struct mi_cases *cases,
                   int64_t *n_left_out, struct mi_error *err) MI_MUST_USE;
-/* 64-bit digests of the wanted groups' names, ascending, into d [groups.n]. */
-void mi_acts_group_digests(const struct mi_acts *a, int64_t *d);
+/* 64-bit digests of the wanted groups' names, ascending, into d [groups.n]; with keep [groups.n]
+ * only of groups where it is not 0. Returns how many. */
+int64_t mi_acts_group_digests(const struct mi_acts *a, const unsigned char *keep, int64_t *d);
 /* Digest of a group name, as above. */
 int64_t mi_group_digest(const char *name, size_t len);
 /* What the capture said of positions ("span:statement"), from the provenance, or NULL. */

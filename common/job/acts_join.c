@@ -190,9 +190,13 @@ static int compare_digest(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-void mi_acts_group_digests(const struct mi_acts *a, int64_t *d)
+int64_t mi_acts_group_digests(const struct mi_acts *a, const unsigned char *keep, int64_t *d)
 {
+    int64_t n = 0;
+
     for (int64_t i = 0; i < a->groups.n; i++)
-        d[i] = mi_group_digest(a->groups.name[i], a->groups.len[i]);
-    qsort(d, (size_t)a->groups.n, sizeof *d, compare_digest);
+        if (!keep || keep[i])
+            d[n++] = mi_group_digest(a->groups.name[i], a->groups.len[i]);
+    qsort(d, (size_t)n, sizeof *d, compare_digest);
+    return n;
 }

@@ -88,9 +88,9 @@ static void set_figures(struct mi_arena *a, struct mi_value *extra, enum mi_meth
 
 struct mi_value mi_fit_body(struct mi_arena *a, const struct mi_acts *acts, int64_t place,
                             enum mi_method m, int draw, const struct mi_direction *d,
-                            int64_t left_out)
+                            const unsigned char *keep, int64_t left_out)
 {
-    int64_t *groups = mi_arena_alloc(a, (size_t)acts->groups.n * sizeof *groups);
+    int64_t *groups = mi_arena_alloc(a, (size_t)acts->groups.n * sizeof *groups), n_groups;
     struct mi_dir_record rec = {
         .place = acts->place[place].place,
         .position = mi_acts_position(acts),
@@ -108,9 +108,8 @@ struct mi_value mi_fit_body(struct mi_arena *a, const struct mi_acts *acts, int6
         mi_set(a, &rec.extra, "left_out", mi_int(left_out));
     if (acts->options.sides)
         mi_set(a, &rec.extra, "sides", mi_str_dup(a, acts->options.sides));
-    mi_acts_group_digests(acts, groups);
-    mi_set(a, &rec.extra, "groups",
-           mi_tensor_value(mi_tensor_1(MI_I64, acts->groups.n, groups)));
+    n_groups = mi_acts_group_digests(acts, keep, groups);
+    mi_set(a, &rec.extra, "groups", mi_tensor_value(mi_tensor_1(MI_I64, n_groups, groups)));
     return mi_dir_body(a, &rec);
 }
 
@@ -184,7 +183,8 @@ static int write_place(const struct fit *f, int64_t i, struct mi_writer *out, st
             int r;
 
             mi_arena_reset(a);
-            body = mi_fit_body(a, f->acts, i, f->o->methods[m], draw, d, p->left_out);
+            body = mi_fit_body(a, f->acts, i, f->o->methods[m], draw, d, NULL,
+                               p->left_out);
             if ((r = mi_writer_put(out, "dir", &body, err)) < 0)
                 return r;
         }

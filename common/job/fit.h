@@ -45,10 +45,11 @@ void mi_held_free(struct mi_held *h);
 int mi_fit(struct mi_acts *acts, const struct mi_fit_options *o, struct mi_writer *out,
            int64_t *n_dirs, struct mi_error *err) MI_MUST_USE;
 
-/* The record's body for a fitted direction; borrows v from d. left_out as above. */
+/* The record's body for a fitted direction; borrows v from d. left_out as above; keep [groups.n]:
+ * the groups that it was fitted on, or NULL for all. */
 struct mi_value mi_fit_body(struct mi_arena *a, const struct mi_acts *acts, int64_t place,
                             enum mi_method m, int draw, const struct mi_direction *d,
-                            int64_t left_out);
+                            const unsigned char *keep, int64_t left_out);
 
 /* "mean-diff,pca-diff" into methods [MI_METHODS]; returns how many. MI_EXIT_USAGE. */
 int mi_methods_parse(enum mi_method *methods, const char *text, struct mi_error *err) MI_MUST_USE;
