@@ -208,3 +208,75 @@ field() {
 	# the inputs of the inputs are named by digest
 	[ "$(mi-view e.mi | jq -c 'select(.kind == "end") | .inputs | length')" = 2 ]
 }
+
+# parts FILE: a stream of two layers in which resid is the sum of what is written before.
+parts() {
+	awk -v WRONG="$2" 'function row(name, l, k) { return sprintf("%d", 100 * sin(k + 7 * l + length(name) * p + 3 * s)) / 64 }
+	function put(name, l, add,   k, x) {
+		printf "{\"kind\":\"act\",\"id\":\"%d-%d\",\"site\":\"%s\",\"layer\":%s,\"head\":null,\"positions\":[0],\"x\":{\"dtype\":\"f32\",\"shape\":[1,4],\"data\":[", p, s, name, l < 0 ? "null" : l
+		for (k = 0; k < 4; k++) {
+			x = name ~ /^resid/ ? sum[k] + WRONG : row(name, l, k)
+			if (add) sum[k] += x
+			printf "%s%.6f", k ? "," : "", x
+		}
+		print "]}}"
+	}
+	BEGIN {
+		print "{\"kind\":\"header\",\"format\":\"mi-stream\",\"version\":[1,0],\"content\":\"act\",\"model\":{\"digest\":\"x\",\"n_layers\":2,\"n_heads\":2,\"n_kv_heads\":2,\"d_model\":4,\"d_head\":2},\"tokenizer\":null,\"template\":null,\"sites\":[],\"dtype\":\"f32\",\"shard\":null,\"provenance\":[]}"
+		for (p = 0; p < 9; p++) for (s = 0; s < 2; s++) {
+			printf "{\"kind\":\"prompt\",\"id\":\"%d-%d\",\"tokens\":[1],\"pieces\":[\"a\"],\"offsets\":null,\"n_prompt\":1,\"spans\":[],\"roles\":[],\"fields\":{\"pair\":%d,\"label\":%d}}\n", p, s, p, s
+			for (k = 0; k < 4; k++) sum[k] = 0
+			put("embed", -1, 1)
+			for (l = 0; l < 2; l++) { put("attn_out", l, 1); put("mlp_out", l, 1); put("resid_post", l, 0) }
+		}
+		print "{\"kind\":\"end\"}"
+	}' | mi-view --encode -o "$1"
+}
+
+@test "mi-direction: attribute adds up to the projection, part by part" {
+	parts a.mi 0
+	mi-direction fit --at resid_post:1 --method mean-diff,random --draws 1 a.mi -o d.mi
+	run_clean 0 mi-direction attribute -d d.mi a.mi -o s.mi
+	[ "$(mi-view s.mi | jq -r 'select(.metric == "contribution" and .control == null) | "\(.site):\(.layer)"' | xargs)" = \
+		"embed:null attn_out:0 mlp_out:0 attn_out:1 mlp_out:1" ]
+	mi-view s.mi | jq -e -s 'all(.[] | select(.metric == "sum_error"); .value < 1e-5) and
+		([.[] | select(.metric == "participation_ratio") | .value] | all(. >= 1 and . <= 5)) and
+		([.[] | select(.metric == "participation_ratio") | .control] == [null, "random"])' >/dev/null
+	# the difference of the parts sums to the distance of the sides
+	want=$(mi-view d.mi | jq 'select(.method == "mean-diff") | .scale')
+	got=$(mi-view s.mi | jq -s '[.[] | select(.metric == "contribution_diff" and .control == null) | .value] | add')
+	awk -v a="$want" -v b="$got" 'BEGIN { exit !(a - b < 1e-5 && b - a < 1e-5) }'
+}
+
+@test "mi-direction: attribute refuses a missing part and a sum that is off" {
+	parts a.mi 0
+	mi-direction fit --at resid_post:1 a.mi -o d.mi
+	mi-view a.mi | jq -c 'if .kind == "end" then {kind} elif .site == "mlp_out" and .layer == 1 then empty else . end' |
+		mi-view --encode -o b.mi
+	run_clean 3 mi-direction attribute -d d.mi b.mi -o s.mi
+	says "no activations at mlp_out:1, which is a part of resid_post:1"
+	parts wrong.mi 3
+	run_clean 3 mi-direction attribute -d d.mi wrong.mi -o s.mi
+	says "the parts do not add up to the stream"
+	run_clean 0 mi-direction attribute --max-error 10 -d d.mi wrong.mi -o s.mi
+	run_clean 2 mi-direction attribute a.mi
+	says "-d names the directions"
+}
+
+@test "mi-direction: unembed gives tokens and entropy beside random directions" {
+	need_model
+	awk -f "$BATS_TEST_DIRNAME/lib/acts.awk" -v D=576 -v PAIRS=10 -v POS=1 -v LAYERS=2 </dev/null |
+		mi-view --encode -o a.mi
+	mi-direction fit $SIDES --at resid_post:1 a.mi -o d.mi
+	run_clean 3 mi-direction unembed -m "$MODEL" d.mi -o s.mi
+	run_clean 0 mi-direction unembed -m "$MODEL" --other-model --random 40 -k 3 d.mi -o s.mi
+	mi-view s.mi | jq -e -s '[.[] | select(.metric == "entropy")] | length == 3 and
+		(.[0].side == "+" and (.[0].top | length) == 3) and .[2].control == "random" and .[2].n == 40' >/dev/null
+	run_clean 0 mi-direction unembed -m "$MODEL" --other-model --no-fold --random 0 d.mi -o t.mi
+	[ "$(mi-view t.mi | jq -c 'select(.metric) | .metric' | sort | uniq -c | xargs)" = "2 entropy" ]
+	awk -f "$BATS_TEST_DIRNAME/lib/acts.awk" </dev/null | mi-view --encode -o b.mi
+	mi-direction fit $SIDES b.mi -o e.mi
+	run_clean 3 mi-direction unembed -m "$MODEL" --other-model e.mi -o t.mi
+	run_clean 2 mi-direction unembed e.mi
+	says "-m names the model"
+}

@@ -165,3 +165,50 @@ values() {
 	mi-probe eval -d d.mi --pool mean test.mi -o s.mi
 	[ "$(mi-view s.mi | jq 'select(.metric == "auroc" and .control == null) | .n' | sort -u)" = 60 ]
 }
+
+@test "mi-probe: fit cuts the groups once and writes probes that eval takes" {
+	acts a.mi -v PAIRS=60
+	run_clean 0 mi-probe fit $SIDES --method mean-diff --draws 3 --probes p.mi a.mi -o s.mi
+	mi-view --check s.mi p.mi
+	[ "$(mi-view s.mi | jq -r 'select(.metric == "auroc") | "\(.layer) \(.method) \(.control)"' | xargs)" = \
+		"0 mean-diff null 0 random random 0 shuffled shuffled 1 mean-diff null 1 random random 1 shuffled shuffled \
+2 mean-diff null 2 random random 2 shuffled shuffled" ]
+	mi-view s.mi | jq -e -s '[.[] | select(.metric == "auroc" and .layer == 2)] |
+		.[0].value > 0.95 and .[0].lo > 0.9 and (.[2].value < 0.9)' >/dev/null
+	# the same figures by fit and eval
+	mi-direction fit $SIDES --part train a.mi -o d.mi
+	mi-probe eval -d d.mi --part test a.mi -o t.mi
+	[ "$(values s.mi '.control == null')" = "$(values t.mi '.control == null')" ]
+	run_clean 0 mi-probe eval -d p.mi --part test a.mi -o u.mi
+	[ "$(values s.mi '.control == null')" = "$(values u.mi '.control == null')" ]
+	run_clean 3 mi-probe eval -d p.mi --part train a.mi -o v.mi
+}
+
+@test "mi-probe: fit runs every method, and threads change no byte" {
+	acts a.mi -v PAIRS=40
+	for m in logistic mass-mean pca-diff; do
+		mi-probe fit $SIDES -j 1 --method $m --draws 2 a.mi -o s.mi
+		mi-probe fit $SIDES -j 3 --method $m --draws 2 a.mi -o t.mi
+		same s.mi t.mi
+	done
+	run_clean 2 mi-probe fit $SIDES --method shuffled a.mi
+	says "is a control"
+	run_clean 2 mi-probe fit --by topic a.mi
+	says "unknown option '--by'"
+}
+
+@test "mi-probe: transfer is a matrix over the domains" {
+	acts a.mi -v PAIRS=90
+	run_clean 0 mi-probe transfer --by topic $SIDES --method mass-mean --draws 2 --at resid_post:2 a.mi -o s.mi
+	[ "$(mi-view s.mi | jq -r 'select(.metric == "auroc" and .control == null) | "\(.from)-\(.on)"' | xargs)" = \
+		"even-even even-odd odd-even odd-odd" ]
+	mi-view s.mi | jq -e -s '[.[] | select(.metric == "auroc" and .control == null)] | all(.value > 0.9)' >/dev/null
+	run_clean 2 mi-probe transfer $SIDES a.mi
+	says "--by names the field"
+	run_clean 3 mi-probe transfer --by nothing $SIDES a.mi -o t.mi
+	says "there is no field 'nothing'"
+	nothing_left t.mi
+	acts b.mi -v PAIRS=20
+	run_clean 3 mi-probe transfer --by topic $SIDES b.mi -o t.mi
+	says "test groups: an interval needs at least 8"
+}
