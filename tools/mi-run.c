@@ -422,8 +422,11 @@ int main(int argc, char **argv)
                           .top_p = 1,
                           .penalty = 1,
                           .given = {.kind = MI_MAP}};
+    int status;
 
     mi_tool_start(&tool, argv);
     parse_options(&opt, argc, argv);
-    return mi_tool_end(run(&opt));
+    status = run(&opt);
+    mi_arena_free(&opt.arena);
+    return mi_tool_end(status);
 }
