@@ -1,0 +1,152 @@
+# The same bytes: whatever the instruction set, threads, size of passes, order of the
+# prompts, cache, and shards. What is compared are digests of whole streams (of all records
+# in canonical form), or single records where the streams must differ.
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load lib/helper
+	M=$FIXTURES/tiny/llama-f32.gguf
+	mkdir work # bats keeps files of its own in the folder above
+	cd work
+	words='the city of Paris is in France and Rome is not that answer . true'
+	for i in $(seq 0 14); do # 15 prompts of 8 pairs, 2 to 60 words, the last one alone
+		n=$(((i * 37) % 59 + 2))
+		text=$(for k in $(seq "$n"); do
+			set -- $words
+			shift $(((k * i + k / 3) % 14))
+			printf '%s ' "$1"
+		done)
+		printf '{"id": "p%d", "text": "%s%d", "label": %d, "pair": %d, "side": %d}\n' \
+			"$i" "$text" "$i" $((i % 2)) $((i / 2)) $((i % 2))
+	done >p.jsonl
+	sites='resid_post:*,q:0,rot_k:1,attn_scores:1,pattern:*,z:*,result:1,mlp_post:*,ln2_scale:0,ln_final_normalized'
+}
+
+digest() {
+	mi-view --check "$1" | grep -o 'digest [0-9a-f]*'
+}
+
+# The instruction sets of this machine.
+isas() {
+	echo portable
+	! grep -qw avx2 /proc/cpuinfo || echo avx2
+	! grep -qw avx512bw /proc/cpuinfo || echo avx512
+}
+
+# all_same COMMAND...: runs it with every instruction set and number of threads, and then with
+# OPTIONS of the variable `sizes`, one a line; every stream (its stdout) has one digest.
+all_same() {
+	local isa j size want=
+	for isa in $(isas); do
+		for j in 1 2 3 7; do
+			MI_ISA=$isa "$@" -j $j >out.mi
+			[ "$(digest out.mi)" = "${want:=$(digest out.mi)}" ] || { echo "$isa -j $j"; return 1; }
+		done
+	done
+	for size in $sizes; do
+		"$@" --batch "$size" >out.mi
+		[ "$(digest out.mi)" = "$want" ] || { echo "--batch $size"; return 1; }
+	done
+	[ -n "$want" ]
+}
+
+@test "bits: activations of every kind" {
+	sizes='1 17 64 100000'
+	all_same mi-capture -m "$M" --at "$sites,logits" --pos all p.jsonl
+}
+
+@test "bits: activations under edits" {
+	mi-capture -m "$M" --at 'resid_post:*' --pos last p.jsonl -o all.mi
+	head -n 14 p.jsonl | mi-capture -m "$M" --at 'resid_post:*' -o pairs.mi
+	mi-direction fit --method mean-diff pairs.mi -o d.mi
+	mi-capture -m "$M" --at z:1 --pos all --reduce mean p.jsonl -o means.mi
+	sizes='1 17'
+	all_same mi-capture -m "$M" --at "$sites" --pos all --edit 'add resid_post:0 d.mi * 2 @ 1:' \
+		--edit 'project-out resid_mid:1 d.mi when proj(d.mi) > 0 at resid_post:0' \
+		--edit 'noise embed * 0.1' --edit 'mean-ablate z:1.3 from means.mi @ last' \
+		--edit 'patch resid_post:1 from all.mi @ last' --edit 'zero pattern:0.1' \
+		--edit 'scale result:1.0 * 0.5' p.jsonl
+}
+
+@test "bits: statistics" {
+	sizes='1 17'
+	all_same mi-capture -m "$M" --at 'resid_post:*,z:1' --pos all --reduce second --by label p.jsonl
+}
+
+@test "bits: scores and generated text" {
+	sizes='1 2 5 23'
+	all_same mi-run -m "$M" --score --top 3 p.jsonl
+	all_same mi-run -m "$M" -n 5 --temperature 1 -s 7 --top 2 --batch 3 p.jsonl
+}
+
+@test "bits: the order of the prompts" {
+	mi-capture -m "$M" --at "$sites" --pos all p.jsonl -o a.mi
+	tac p.jsonl | mi-capture -m "$M" --at "$sites" --pos all -o b.mi
+	sed -n 14p p.jsonl | mi-capture -m "$M" --at "$sites" --pos all -o one.mi
+	mi-run -m "$M" -n 5 -s 3 --temperature 1 p.jsonl -o c.mi
+	tac p.jsonl | mi-run -m "$M" -n 5 -s 3 --temperature 1 -o d.mi
+	for f in a b c d one; do
+		mi-view --full $f.mi | sed '1d; $d' >$f
+	done
+	[ "$(sort a | sha256sum)" = "$(sort b | sha256sum)" ]
+	[ "$(sort c | sha256sum)" = "$(sort d | sha256sum)" ]
+	! cmp -s a b
+	grep '"id":"p13"' a >alone
+	same alone one
+}
+
+@test "bits: a cache or none" {
+	# what was generated a token at a time scores the same when it is read at once
+	mi-run -m "$M" -n 20 p.jsonl -o run.mi
+	mi-run -m "$M" --score run.mi -o score.mi
+	for f in run score; do
+		mi-view --full $f.mi | grep '"kind":"run"' |
+			grep -o '"tokens":[^]]*\]\|"logp":[^]]*\]\|"rank":[^]]*\]\|"entropy":[^]]*\]' >$f
+	done
+	same run score
+	[ -s run ]
+}
+
+@test "bits: shards, merged" {
+	local n i verb
+	for n in 1 2 7; do
+		for ((i = 0; i < n; i++)); do
+			mi-capture -m "$M" --at "$sites" --pos all -j 1 --shard $i/$n p.jsonl -o act.$n.$i.mi
+			mi-capture -m "$M" --at 'resid_post:*,z:1' --pos all --reduce second --by label \
+				--shard $i/$n p.jsonl -o stat.$n.$i.mi
+			mi-run -m "$M" --score --shard $i/$n p.jsonl -o run.$n.$i.mi
+		done
+		for verb in act stat run; do
+			mi-view merge $verb.$n.*.mi -o $verb.$n.mi
+		done
+	done
+	mi-capture -m "$M" --at "$sites" --pos all p.jsonl -o act.mi
+	mi-capture -m "$M" --at 'resid_post:*,z:1' --pos all --reduce second --by label p.jsonl -o stat.mi
+	mi-run -m "$M" --score p.jsonl -o run.mi
+	for verb in act stat run; do
+		for n in 1 2 7; do
+			[ "$(digest $verb.$n.mi)" = "$(digest $verb.mi)" ]
+		done
+	done
+}
+
+@test "bits: capturing the shards of a run" {
+	mi-run -m "$M" -n 4 p.jsonl | mi-capture -m "$M" --at 'resid_post:*' --pos all -o want.mi
+	for i in 0 1 2; do
+		mi-run -m "$M" -n 4 --shard $i/3 p.jsonl | mi-capture -m "$M" --at 'resid_post:*' --pos all -o $i.mi
+	done
+	mi-view merge 2.mi 0.mi 1.mi -o got.mi
+	[ "$(digest got.mi)" = "$(digest want.mi)" ]
+}
+
+@test "bits: a real model, quantised" {
+	need_model
+	local isa j=1 want=
+	sed -n '2p;5p' p.jsonl >few.jsonl
+	for isa in $(isas); do
+		MI_ISA=$isa mi-capture -m "$MODEL" --at 'resid_post:*,pattern:15,logits' -j $((j++)) few.jsonl -o out.mi
+		[ "$(digest out.mi)" = "${want:=$(digest out.mi)}" ]
+	done
+	mi-capture -m "$MODEL" --at 'resid_post:*,pattern:15,logits' --batch 1 few.jsonl -o out.mi
+	[ "$(digest out.mi)" = "$want" ]
+}
