@@ -102,7 +102,8 @@ static int choose_sizes(const struct capture *c, int *rows, int *items, struct m
     *items = INT32_MAX;
     *rows = c->o->max_rows;
     if (*rows == 0) {
-        r = mi_batch_rows(c->session, c->limit, 1, 0, HELD_BYTES, rows, err);
+        r = mi_batch_rows(c->session, c->limit, 1, 0,
+                          HELD_BYTES + (int64_t)c->session->model.file.map.size, rows, err);
         if (r < 0)
             return r;
     }
@@ -214,7 +215,8 @@ static int prepare(struct capture *c, struct mi_error *err)
             return r;
         row += c->batch.item[i].prompt.n_tokens;
     }
-    need = (int64_t)mi_forward_bytes(&c->session->model, (int)c->batch.n_rows,
+    need = (int64_t)c->session->model.file.map.size +
+           (int64_t)mi_forward_bytes(&c->session->model, (int)c->batch.n_rows,
                                      mi_batch_longest(&c->batch)) +
            n_values * (int64_t)sizeof(float);
     if (need > c->limit)

@@ -90,7 +90,7 @@ all_same() {
 	done
 	[ "$(sort a | sha256sum)" = "$(sort b | sha256sum)" ]
 	[ "$(sort c | sha256sum)" = "$(sort d | sha256sum)" ]
-	! cmp -s a b
+	run ! cmp -s a b
 	grep '"id":"p13"' a >alone
 	same alone one
 }

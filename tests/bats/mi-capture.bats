@@ -202,7 +202,7 @@ direction() {
 	direction
 	mi-capture -m "$M" --at resid_post:0 --edit 'zero resid_post:0' p.jsonl -o out.mi
 	records act out.mi | grep -q '"data":\[0.0,0.0,0.0,.*0.0\]'
-	! records act out.mi | grep -q '[1-9]\.[0-9]'
+	[ "$(records act out.mi | grep -o '"data":.*' | sort -u | wc -l)" -eq 1 ]
 	mi-capture -m "$M" --at resid_post:0 --edit 'zero resid_post:0' --edit 'add resid_post:0 d.mi * 1' \
 		p.jsonl -o out.mi
 	v=$(records dir d.mi | grep '"layer":0' | grep -o '"v":{[^}]*}' | grep -o '"data":[^]]*')
