@@ -7,6 +7,7 @@
 #include "base/tool.h"
 #include "job/attribute.h"
 #include "job/compare.h"
+#include "job/export.h"
 #include "job/fit.h"
 #include "job/unembed.h"
 #include "stream/header.h"
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum verb { FIT, SELECT, COMPARE, UNEMBED, ATTRIBUTE };
+enum verb { FIT, SELECT, COMPARE, UNEMBED, ATTRIBUTE, EXPORT };
 
 static const char *const verbs[] = {
     "fit",     "[OPTION]... [ACTS]        directions from activations of two sides",
@@ -24,12 +25,13 @@ static const char *const verbs[] = {
     "compare", "[OPTION]... DIRECTIONS... cosines and principal angles between directions",
     "unembed", "-m MODEL [OPTION]... [DIRECTIONS]  tokens and entropy, beside random directions",
     "attribute", "-d DIRECTIONS [OPTION]... [ACTS]  which heads and MLPs write a direction",
+    "export", "-o FILE [OPTION]... [DIRECTIONS]  a GGUF control vector for llama.cpp",
     NULL,
 };
 
 static const struct mi_tool tool = {
     .name = "mi-direction",
-    .synopsis = "fit|select|compare|unembed|attribute [OPTION]... [FILE]...",
+    .synopsis = "fit|select|compare|unembed|attribute|export [OPTION]... [FILE]...",
     .about = "Find the linear direction that separates two sides of activations (honest and\n"
              "dishonest, true and false), and work with such directions.",
     .examples = "  mi-direction fit --method pca-diff acts.mi -o honesty.mi\n"
@@ -54,7 +56,8 @@ struct options {
     struct mi_strings wanted_methods, directions;
     struct mi_unembed_options unembed;
     struct mi_attribute_options attribute;
-    bool other_model, is_not_folded;
+    bool other_model, is_not_folded, is_scaled;
+    double length;
     int part, pool;
     long threads, seed, draws, draw, n_components, n_random, n_top, bootstrap;
     struct mi_origin origin;
@@ -210,6 +213,21 @@ static void parse_attribute(struct options *opt, int argc, char **argv)
     mi_par_set((int)opt->threads);
 }
 
+static void parse_export(struct options *opt, int argc, char **argv)
+{
+    const struct mi_opt table[] = {
+        MI_STRING('o', "output", "FILE", &opt->output, "write the control vector here"),
+        MI_STRING(0, "at", "PLACES", &opt->acts.at, "directions at these places"),
+        MI_REAL(0, "length", "X", &opt->length, -1e6, 1e6, "length of each vector"),
+        MI_FLAG(0, "scaled", &opt->is_scaled, "count the length in each direction's scale"),
+    };
+    int i = mi_opt_parse(table, (int)(sizeof table / sizeof *table), argc, argv);
+
+    take_inputs(opt, argc - i, argv + i, 1);
+    if ((!opt->output || strcmp(opt->output, "-") == 0) && isatty(STDOUT_FILENO))
+        mi_tool_misuse("a GGUF file does not go to a terminal: name it with -o");
+}
+
 /* ---- the verbs ---------------------------------------------------------------- */
 
 static int begin(struct work *w, struct options *opt, const struct mi_value *from,
@@ -341,17 +359,38 @@ static int attribute(struct work *w, struct options *opt, struct mi_error *err)
     return r;
 }
 
+/* Not a stream: the file says by itself what it is. */
+static int export(struct work *w, struct options *opt, struct mi_error *err)
+{
+    struct mi_out out = {0};
+    struct mi_buf b = {0};
+    int r = mi_out_open(&out, opt->output, err);
+
+    if (r == 0)
+        r = read_dirs(w, opt, opt->inputs, opt->n_inputs, err);
+    if (r == 0)
+        r = mi_export_control_vector(&b, &w->dirs, opt->length, opt->is_scaled, err);
+    if (r == 0)
+        r = mi_out_write(&out, b.data, b.len, err);
+    if (r == 0)
+        r = mi_out_commit(&out, err);
+    mi_out_close(&out);
+    mi_buf_free(&b);
+    return r;
+}
+
 static int run(struct options *opt)
 {
     static int (*const verb[])(struct work *, struct options *, struct mi_error *) = {
-        fit, select_dirs, compare, unembed, attribute};
+        fit, select_dirs, compare, unembed, attribute, export};
     struct work w = {0};
     struct mi_error err = {0};
-    int r = mi_writer_open(&w.out, opt->output, &err);
+    bool is_stream = opt->verb != EXPORT;
+    int r = is_stream ? mi_writer_open(&w.out, opt->output, &err) : 0;
 
     if (r == 0)
         r = verb[opt->verb](&w, opt, &err);
-    if (r == 0)
+    if (r == 0 && is_stream)
         r = mi_writer_end(&w.out, &opt->origin.inputs, &err);
     mi_writer_close(&w.out);
     mi_acts_close(&w.acts);
@@ -364,13 +403,15 @@ static int run(struct options *opt)
 int main(int argc, char **argv)
 {
     static void (*const parse[])(struct options *, int, char **) = {
-        parse_fit, parse_select, parse_compare, parse_unembed, parse_attribute};
+        parse_fit,     parse_select,    parse_compare,
+        parse_unembed, parse_attribute, parse_export};
     struct options opt = {
         .method = "mean-diff",
         .acts = {.share = 0.5},
         .fit = {.l2 = 0.01, .rtol = 1e-6},
         .draws = 20,
         .draw = -1,
+        .length = 1,
         .n_random = 100,
         .n_top = 10,
         .bootstrap = 1000,

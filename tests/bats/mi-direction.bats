@@ -280,3 +280,25 @@ parts() {
 	run_clean 2 mi-direction unembed e.mi
 	says "-m names the model"
 }
+
+@test "mi-direction: export writes a control vector, and refuses what does not go into one" {
+	acts a.mi
+	mi-direction fit $SIDES a.mi -o d.mi
+	run_clean 3 mi-direction export d.mi -o v.gguf
+	says "llama.cpp cannot steer after block 0"
+	nothing_left v.gguf
+	run_clean 0 mi-direction export --at resid_post:1-2 d.mi -o v.gguf
+	[ "$(head -c 4 v.gguf)" = GGUF ]
+	grep -aq 'controlvector.model_hint' v.gguf
+	grep -aq 'direction.2' v.gguf
+	# the last tensor ends the file: 8 floats, the direction itself
+	[ "$(tail -c 32 v.gguf | od -An -v -tf4 -w32 | xargs printf '%.5f ')" = \
+		"$(mi-view d.mi | jq -r 'select(.layer == 2) | .v.data[]' | xargs printf '%.5f ')" ]
+	run_clean 0 mi-direction export --scaled --length 2 --at resid_post:2 d.mi -o w.gguf
+	scale=$(mi-view d.mi | jq 'select(.layer == 2) | .scale')
+	tail -c 32 w.gguf | od -An -v -tf4 -w32 | tr -s ' ' '\n' | awk -v s="$scale" 'NF { q += $1 * $1 }
+		END { d = sqrt(q) - 2 * s; exit !(d < 1e-4 && d > -1e-4) }'
+	mi-direction fit $SIDES --method mean-diff,pca-diff --at resid_post:1 a.mi -o e.mi
+	run_clean 3 mi-direction export e.mi -o x.gguf
+	says "two directions of layer 1"
+}
