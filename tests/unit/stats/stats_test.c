@@ -232,7 +232,7 @@ static void test_shuffle(void)
 static void test_split(void)
 {
     int n = 0;
-    char name[16];
+    char name[24];
 
     for (int i = 0; i < 2000; i++) {
         snprintf(name, sizeof name, "group %d", i);
