@@ -365,15 +365,17 @@ static int run(struct options *opt)
     mi_source_close(&w.source);
     mi_writer_close(&w.out);
     mi_arena_free(&w.arena);
-    mi_pos_free(&opt->positions);
     return r < 0 ? mi_tool_failed(&err) : MI_EXIT_OK;
 }
 
 int main(int argc, char **argv)
 {
     struct options opt = {.input = "-", .pos = "last"};
+    int status;
 
     mi_tool_start(&tool, argv);
     parse_options(&opt, argc, argv);
-    return mi_tool_end(opt.list ? list_sites(opt.model) : run(&opt));
+    status = opt.list ? list_sites(opt.model) : run(&opt);
+    mi_pos_free(&opt.positions);
+    return mi_tool_end(status);
 }
