@@ -20,12 +20,12 @@
 enum verb { FIT, SELECT, COMPARE, UNEMBED, ATTRIBUTE, EXPORT };
 
 static const char *const verbs[] = {
-    "fit",     "[OPTION]... [ACTS]        directions from activations of two sides",
-    "select",  "[OPTION]... [DIRECTIONS]  the directions of some places or methods",
-    "compare", "[OPTION]... DIRECTIONS... cosines and principal angles between directions",
-    "unembed", "-m MODEL [OPTION]... [DIRECTIONS]  tokens and entropy, beside random directions",
+    "fit",       "[OPTION]... [ACTS]        directions from activations of two sides",
+    "select",    "[OPTION]... [DIRECTIONS]  the directions of some places or methods",
+    "compare",   "[OPTION]... DIRECTIONS... cosines and principal angles between directions",
+    "unembed",   "-m MODEL [OPTION]... [DIRECTIONS]  tokens and entropy, beside random directions",
     "attribute", "-d DIRECTIONS [OPTION]... [ACTS]  which heads and MLPs write a direction",
-    "export", "-o FILE [OPTION]... [DIRECTIONS]  a GGUF control vector for llama.cpp",
+    "export",    "-o FILE [OPTION]... [DIRECTIONS]  a GGUF control vector for llama.cpp",
     NULL,
 };
 
@@ -34,11 +34,12 @@ static const struct mi_tool tool = {
     .synopsis = "fit|select|compare|unembed|attribute|export [OPTION]... [FILE]...",
     .about = "Find the linear direction that separates two sides of activations (honest and\n"
              "dishonest, true and false), and work with such directions.",
-    .examples = "  mi-direction fit --method pca-diff acts.mi -o honesty.mi\n"
-                "  mi-direction fit --method mean-diff,shuffled --draws 20 --sides honest,untruthful \\\n"
-                "      --part train acts.mi | mi-probe eval -d - --part test acts.mi | mi-report -\n"
-                "  mi-direction select --method mean-diff --at resid_post:12 honesty.mi -o steer.mi\n"
-                "  mi-direction unembed -m model.gguf honesty.mi | mi-report\n",
+    .examples =
+        "  mi-direction fit --method pca-diff acts.mi -o honesty.mi\n"
+        "  mi-direction fit --method mean-diff,shuffled --draws 20 --sides honest,untruthful \\\n"
+        "      --part train acts.mi | mi-probe eval -d - --part test acts.mi | mi-report -\n"
+        "  mi-direction select --method mean-diff --at resid_post:12 honesty.mi -o steer.mi\n"
+        "  mi-direction unembed -m model.gguf honesty.mi | mi-report\n",
     .verbs = verbs,
 };
 
@@ -99,7 +100,8 @@ static void take_inputs(struct options *opt, int n, char **files, int most)
 static void parse_fit(struct options *opt, int argc, char **argv)
 {
     const struct mi_opt table[] = {
-        MI_STRING(0, "method", "LIST", &opt->method, "mean-diff, pca-diff, pca-diff-uncentred, "
+        MI_STRING(0, "method", "LIST", &opt->method,
+                  "mean-diff, pca-diff, pca-diff-uncentred, "
                   "pca-center, mass-mean, logistic, random, shuffled"),
         MI_STRING('o', "output", "FILE", &opt->output, "write directions here"),
         MI_STRING(0, "sides", "POS,NEG", &opt->acts.sides, "sides; without: label 1 and 0"),
@@ -233,8 +235,8 @@ static void parse_export(struct options *opt, int argc, char **argv)
 static int begin(struct work *w, struct options *opt, const struct mi_value *from,
                  const char *content, struct mi_error *err)
 {
-    struct mi_value header = mi_origin_header(&opt->origin, from, &w->dirs.header, content, tool.name,
-                                              verbs[2 * opt->verb], opt->seed);
+    struct mi_value header = mi_origin_header(&opt->origin, from, &w->dirs.header, content,
+                                              tool.name, verbs[2 * opt->verb], opt->seed);
 
     return mi_writer_header(&w->out, &header, err);
 }
@@ -276,8 +278,8 @@ static bool is_selected(const struct options *opt, const struct mi_dir *d)
 
     for (int i = 0; i < opt->wanted_methods.n; i++)
         is_named = is_named || strcmp(opt->wanted_methods.item[i], d->rec.method) == 0;
-    return is_named && (opt->draw < 0 || !d->control ||
-                        mi_get_int(&d->rec.extra, "draw", 0) == opt->draw);
+    return is_named &&
+           (opt->draw < 0 || !d->control || mi_get_int(&d->rec.extra, "draw", 0) == opt->draw);
 }
 
 static int select_dirs(struct work *w, struct options *opt, struct mi_error *err)
@@ -403,8 +405,7 @@ static int run(struct options *opt)
 int main(int argc, char **argv)
 {
     static void (*const parse[])(struct options *, int, char **) = {
-        parse_fit,     parse_select,    parse_compare,
-        parse_unembed, parse_attribute, parse_export};
+        parse_fit, parse_select, parse_compare, parse_unembed, parse_attribute, parse_export};
     struct options opt = {
         .method = "mean-diff",
         .acts = {.share = 0.5},

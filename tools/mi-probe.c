@@ -112,7 +112,8 @@ static void parse_eval(struct options *opt, int argc, char **argv)
         MI_INT(0, "bootstrap", "N", &opt->bootstrap, 0, 1000000, "replicates; 0: no intervals"),
         MI_REAL(0, "level", "X", &opt->eval.level, 0.5, 0.9999, "level of the intervals"),
         MI_INT(0, "random", "N", &opt->n_random, 0, 10000, "random directions as a control"),
-        MI_INT(0, "permuted", "N", &opt->n_permuted, 0, 10000, "shuffles of the sides as a control"),
+        MI_INT(0, "permuted", "N", &opt->n_permuted, 0, 10000,
+               "shuffles of the sides as a control"),
         MI_FLAG(0, "allow-leak", &opt->eval.allow_leak, "accept groups that were fitted on"),
         MI_FLAG(0, "other-model", &opt->other_model, "accept a model as wide as this"),
         MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws"),
@@ -185,9 +186,8 @@ static int open_inputs(struct work *w, struct options *opt, struct mi_error *err
         r = mi_dirs_read(&w->dirs, opt->directions.item[i], opt->acts.at, opt->other_model,
                          &opt->origin, err);
     if (r == 0 && w->dirs.n == 0)
-        r = mi_fail(err, MI_EXIT_DATA, "'%s': no directions%s%s",
-                    mi_quote(opt->directions.item[0]), opt->acts.at ? " at " : "",
-                    opt->acts.at ? mi_quote(opt->acts.at) : "");
+        r = mi_fail(err, MI_EXIT_DATA, "'%s': no directions%s%s", mi_quote(opt->directions.item[0]),
+                    opt->acts.at ? " at " : "", opt->acts.at ? mi_quote(opt->acts.at) : "");
     if (r == 0)
         r = mi_dirs_sides(&w->dirs, opt->acts.sides, &opt->acts.sides, err);
     if (r == 0)

@@ -47,9 +47,9 @@ struct options {
 struct stream {
     const char *name, *content;
     struct mi_value header;
-    struct mi_value bodies;   /* array: records of the main kind; of act and stat their shapes */
-    struct mi_intern ids;     /* of prompts */
-    struct mi_value prompts;  /* array by number: the rendered text */
+    struct mi_value bodies;  /* array: records of the main kind; of act and stat their shapes */
+    struct mi_intern ids;    /* of prompts */
+    struct mi_value prompts; /* array by number: the rendered text */
 };
 
 struct report {
@@ -137,8 +137,7 @@ static int take_shape(struct report *r, struct stream *s, const struct mi_value 
     mi_place_set(&r->arena, &line, &p);
     for (int i = 0; i < 2; i++)
         if (mi_is(mi_get(body, tensors[i]), MI_TENSOR))
-            mi_set(&r->arena, &line, "last",
-                   mi_value_copy(&r->arena, mi_get(body, tensors[i])));
+            mi_set(&r->arena, &line, "last", mi_value_copy(&r->arena, mi_get(body, tensors[i])));
     mi_set(&r->arena, &line, "records", mi_int(1));
     for (size_t i = 0; i < s->bodies.as.array.n; i++) {
         struct mi_value *old = &s->bodies.as.array.item[i];
@@ -342,10 +341,12 @@ static int check_contents(const struct report *r, const struct options *opt, str
         n += r->stream[i].bodies.as.array.n;
         if (strcmp(r->stream[0].content, r->stream[i].content) != 0 &&
             (opt->format == TSV || is_run || strcmp(r->stream[0].content, "run") == 0))
-            return mi_fail(err, MI_EXIT_DATA, "'%s' holds '%s' records, '%s' '%s' records: they do "
-                           "not go into one %s", mi_quote(r->stream[0].name),
-                           mi_quote(r->stream[0].content), mi_quote(r->stream[i].name),
-                           mi_quote(r->stream[i].content), is_run ? "comparison" : "table");
+            return mi_fail(err, MI_EXIT_DATA,
+                           "'%s' holds '%s' records, '%s' '%s' records: they do "
+                           "not go into one %s",
+                           mi_quote(r->stream[0].name), mi_quote(r->stream[0].content),
+                           mi_quote(r->stream[i].name), mi_quote(r->stream[i].content),
+                           is_run ? "comparison" : "table");
     }
     return n ? 0 : mi_fail(err, MI_EXIT_NO, "there are no records to show");
 }

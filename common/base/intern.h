@@ -11,12 +11,12 @@
 #include <stdint.h>
 
 struct mi_intern {
-    const char **name;     /* [n], each NUL-ended as well; they stay where they are */
-    size_t *len;           /* [n] */
+    const char **name; /* [n], each NUL-ended as well; they stay where they are */
+    size_t *len;       /* [n] */
     int64_t n;
     size_t cap_name, cap_len; /* private, as all below */
-    int64_t *slot;         /* [n_slots] number + 1, 0 where empty */
-    size_t n_slots;        /* a power of two */
+    int64_t *slot;            /* [n_slots] number + 1, 0 where empty */
+    size_t n_slots;           /* a power of two */
     struct mi_arena arena;
 };
 

@@ -11,9 +11,9 @@
 
 struct mi_metric {
     const char *id;
-    const char *formula; /* one line, self-contained */
-    const char *unit;    /* "share", "nats", "logits", "activation", "tokens", "" */
-    double chance;       /* what a blind guess gets; NAN where that has no meaning */
+    const char *formula;    /* one line, self-contained */
+    const char *unit;       /* "share", "nats", "logits", "activation", "tokens", "" */
+    double chance;          /* what a blind guess gets; NAN where that has no meaning */
     double lowest, highest; /* range; infinite where there is none */
 };
 

@@ -49,7 +49,7 @@ static int eighths_of(const struct pen *p, double x)
 
 static void add_bar(struct mi_buf *b, const struct pen *p, const struct mi_bar *bar)
 {
-    static const char *const part[] = {" ", "\u258f", "\u258e", "\u258d",
+    static const char *const part[] = {" ",      "\u258f", "\u258e", "\u258d",
                                        "\u258c", "\u258b", "\u258a", "\u2589"};
     int end = eighths_of(p, bar->value), chance = column_of(p, p->bars->chance);
     int control = column_of(p, bar->control);

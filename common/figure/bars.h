@@ -8,14 +8,14 @@
 struct mi_bar {
     const char *label;
     double value;
-    double lo, hi;     /* interval; NAN: none */
-    double control;    /* the mark of the control: its largest draw; NAN: none */
+    double lo, hi;  /* interval; NAN: none */
+    double control; /* the mark of the control: its largest draw; NAN: none */
 };
 
 struct mi_bars {
     const char *title;
-    double from, to;   /* ends of the axis, from < to */
-    double chance;     /* a line where a blind guess stands; NAN: none */
+    double from, to; /* ends of the axis, from < to */
+    double chance;   /* a line where a blind guess stands; NAN: none */
     const struct mi_bar *bar;
     int n;
 };

@@ -10,9 +10,9 @@ static const struct column {
     const char *title, *key;
     int decimals; /* -1: text, 0: whole number */
 } columns[] = {
-    {"method", "method", -1},        {"n", "n", 0},
-    {"scale", "scale", 3},           {"threshold", "threshold", 3},
-    {"agree", "sign_share", 3},      {"cos mean-diff", "cos_mean_diff", 3},
+    {"method", "method", -1},    {"n", "n", 0},
+    {"scale", "scale", 3},       {"threshold", "threshold", 3},
+    {"agree", "sign_share", 3},  {"cos mean-diff", "cos_mean_diff", 3},
     {"variance", "variance", 3},
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };

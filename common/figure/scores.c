@@ -20,7 +20,7 @@ struct index {
     struct mi_intern keys; /* number: index into at */
     size_t *at;
     size_t cap;
-    struct mi_buf key;     /* scratch */
+    struct mi_buf key; /* scratch */
 };
 
 static void add_part(struct mi_buf *b, const struct mi_value *v)
@@ -210,9 +210,9 @@ static void print_table(struct mi_buf *b, struct index *x, const struct series *
                 add_estimate(&t, find(x, body, s->method, probe_metrics[m], ""));
         for (int c = 0; c < N_CONTROLS; c++)
             if (has_control[c])
-                mi_table_number(&t,
-                                mi_get_real(find_control(x, body, s->method, metric, c), "hi",
-                                            (double)NAN), 3);
+                mi_table_number(
+                    &t, mi_get_real(find_control(x, body, s->method, metric, c), "hi", (double)NAN),
+                    3);
     }
     mi_table_print(b, &t, style);
     mi_table_free(&t);
@@ -240,9 +240,9 @@ static void print_chart(struct mi_buf *b, struct index *x, const struct series *
 {
     const struct mi_metric *m = mi_metric_find(metric);
     struct mi_bar *bar = mi_alloc_n(s->n, sizeof *bar);
-    char (*label)[64] = mi_alloc_n(s->n, sizeof *label), title[96];
-    struct mi_bars bars = {.title = title, .from = 0, .to = 1, .chance = m ? m->chance : 0.5,
-                           .bar = bar};
+    char(*label)[64] = mi_alloc_n(s->n, sizeof *label), title[96];
+    struct mi_bars bars = {
+        .title = title, .from = 0, .to = 1, .chance = m ? m->chance : 0.5, .bar = bar};
 
     snprintf(title, sizeof title, "%.30s by layer", metric);
     for (size_t i = 0; i < s->n; i++) {
@@ -251,11 +251,10 @@ static void print_chart(struct mi_buf *b, struct index *x, const struct series *
 
         if (!rec)
             continue;
-        bar[bars.n] = (struct mi_bar){place_label(body, label[i], sizeof label[i]),
-                                      mi_get_real(rec, "value", (double)NAN),
-                                      mi_get_real(rec, "lo", (double)NAN),
-                                      mi_get_real(rec, "hi", (double)NAN),
-                                      highest_control(x, body, s->method, metric)};
+        bar[bars.n] = (struct mi_bar){
+            place_label(body, label[i], sizeof label[i]), mi_get_real(rec, "value", (double)NAN),
+            mi_get_real(rec, "lo", (double)NAN), mi_get_real(rec, "hi", (double)NAN),
+            highest_control(x, body, s->method, metric)};
         bars.n++;
     }
     if (bars.n > 0) {
@@ -321,7 +320,8 @@ static void print_metric(struct mi_buf *b, const struct mi_value *bodies, const 
         mi_buf_add_char(b, '\n');
     mi_add_safe(b, metric, strlen(metric));
     if (m)
-        mi_buf_addf(b, ": %s%s%s%s", m->formula, *m->unit ? " (" : "", m->unit, *m->unit ? ")" : "");
+        mi_buf_addf(b, ": %s%s%s%s", m->formula, *m->unit ? " (" : "", m->unit,
+                    *m->unit ? ")" : "");
     mi_buf_add_char(b, '\n');
     mi_table_of_records(&t, &some, skip, false);
     mi_table_print(b, &t, style);

@@ -13,8 +13,7 @@ enum { GAP = 2, LEAST = 6 }; /* columns between columns; what a cut column keeps
 
 void mi_table_column(struct mi_table *t, const char *title, bool is_right)
 {
-    t->column =
-        mi_grow(t->column, &t->cap_columns, (size_t)t->n_columns + 1, sizeof *t->column);
+    t->column = mi_grow(t->column, &t->cap_columns, (size_t)t->n_columns + 1, sizeof *t->column);
     t->column[t->n_columns].title = mi_strdup(title);
     t->column[t->n_columns++].is_right = is_right;
 }

@@ -10,12 +10,12 @@ struct mi_table {
     struct mi_table_column {
         char *title;
         bool is_right; /* numbers stand on the right */
-    } *column;
+    } * column;
     int n_columns;
     struct mi_table_cell {
         char *text;
         size_t len;
-    } *cell; /* [n_cells] */
+    } * cell; /* [n_cells] */
     size_t n_cells;
     size_t cap_columns, cap_cells; /* private */
 };

@@ -37,8 +37,10 @@ static int check_header(struct mi_acts *a, struct mi_error *err)
         return mi_reader_blame(&a->reader, err);
     }
     if (mi_is(shard, MI_MAP) && mi_get_int(shard, "of", 1) > 1) {
-        mi_fail(err, MI_EXIT_DATA, "is part %lld of %lld of a run: put the parts together first "
-                "(mi-view merge)", (long long)mi_get_int(shard, "index", 0) + 1,
+        mi_fail(err, MI_EXIT_DATA,
+                "is part %lld of %lld of a run: put the parts together first "
+                "(mi-view merge)",
+                (long long)mi_get_int(shard, "index", 0) + 1,
                 (long long)mi_get_int(shard, "of", 1));
         return mi_reader_blame(&a->reader, err);
     }
@@ -250,8 +252,8 @@ static int check_act(const struct mi_acts_place *place, const struct mi_act_reco
     if (place->width && place->width != width)
         return mi_fail(err, MI_EXIT_DATA,
                        "prompt '%s', %s: rows of %lld numbers after rows of %lld: a place whose "
-                       "width varies has no direction", mi_quote(rec->id), text, (long long)width,
-                       (long long)place->width);
+                       "width varies has no direction",
+                       mi_quote(rec->id), text, (long long)width, (long long)place->width);
     return 0;
 }
 

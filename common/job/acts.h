@@ -31,23 +31,23 @@ enum mi_part { MI_PART_ALL, MI_PART_TRAIN, MI_PART_TEST };
 enum mi_pool { MI_POOL_NONE, MI_POOL_MEAN, MI_POOL_LAST };
 
 struct mi_acts_options {
-    const char *sides;    /* "POSITIVE,NEGATIVE", or NULL: labels 1 and 0 */
-    bool any_side;        /* sides are not needed: prompts without one get 0 */
-    const char *group_by; /* a field, or NULL */
+    const char *sides;     /* "POSITIVE,NEGATIVE", or NULL: labels 1 and 0 */
+    bool any_side;         /* sides are not needed: prompts without one get 0 */
+    const char *group_by;  /* a field, or NULL */
     const char *domain_by; /* a field that says of which domain a prompt is, or NULL */
-    const char *at;       /* places to take (data/site.h), or NULL: all */
-    enum mi_part part;    /* train or test part by group: mi_in_train(seed, group, share) */
+    const char *at;        /* places to take (data/site.h), or NULL: all */
+    enum mi_part part;     /* train or test part by group: mi_in_train(seed, group, share) */
     double share;
     uint64_t seed;
-    enum mi_pool pool;    /* one row a record: the mean over its positions, or the last */
+    enum mi_pool pool; /* one row a record: the mean over its positions, or the last */
 };
 
 struct mi_acts_prompt {
     const char *id;
-    int64_t pair;  /* number, -1: none */
-    int32_t group; /* number, -1: not wanted */
+    int64_t pair;   /* number, -1: none */
+    int32_t group;  /* number, -1: not wanted */
     int32_t domain; /* number; 0 without domain_by */
-    int8_t side;   /* +1, -1, 0 */
+    int8_t side;    /* +1, -1, 0 */
 };
 
 /* The rows of one prompt at one place. */
@@ -74,22 +74,22 @@ struct mi_acts {
     struct mi_intern pairs;
     struct mi_intern domains;
     bool is_paired;
-    struct mi_dims dims;     /* of the header's model; zeros where it has none */
+    struct mi_dims dims; /* of the header's model; zeros where it has none */
     /* private */
     struct mi_intern ids;
     struct mi_places wanted;
     struct mi_arena arena;
-    char *side_name[2];      /* positive, negative; NULL without `sides` */
+    char *side_name[2]; /* positive, negative; NULL without `sides` */
     float *x;
     size_t cap_x;
 };
 
 /* The rows of one record. */
 struct mi_acts_rows {
-    int64_t place, prompt; /* into the tables above */
-    int64_t first;         /* number of the first row at the place */
-    int64_t n, width;      /* rows, D */
-    const float *x;        /* [n, D] borrowed until the next call */
+    int64_t place, prompt;    /* into the tables above */
+    int64_t first;            /* number of the first row at the place */
+    int64_t n, width;         /* rows, D */
+    const float *x;           /* [n, D] borrowed until the next call */
     const int64_t *positions; /* [n] token indices; NULL when pooled */
 };
 

@@ -62,7 +62,7 @@ static int check_groups(const struct mi_acts *a, int64_t (*member)[2], struct mi
 
 int mi_acts_check(const struct mi_acts *a, struct mi_error *err)
 {
-    int64_t (*member)[2];
+    int64_t(*member)[2];
     int r = 0;
 
     if (a->n_places == 0)
@@ -132,8 +132,7 @@ static int join_pairs(const struct mi_acts *a, const struct mi_acts_place *place
         neg = range_of(place, member[i][1]);
         if (pos.n == 0 || neg.n == 0)
             return mi_fail(err, MI_EXIT_DATA, "pair '%s' has no rows of '%s' at %s",
-                           mi_quote(a->pairs.name[i]),
-                           mi_quote(a->prompt[member[i][pos.n > 0]].id),
+                           mi_quote(a->pairs.name[i]), mi_quote(a->prompt[member[i][pos.n > 0]].id),
                            mi_place_text(&place->place, text));
         common = pos.n < neg.n ? pos.n : neg.n;
         *left_out += pos.n + neg.n - 2 * common;
@@ -150,7 +149,7 @@ int mi_acts_cases(const struct mi_acts *a, int64_t place, struct mi_cases *cases
                   int64_t *n_left_out, struct mi_error *err)
 {
     const struct mi_acts_place *p = &a->place[place];
-    int64_t (*member)[2], left_out = 0;
+    int64_t(*member)[2], left_out = 0;
     int r;
 
     mi_cases_init(cases, p->n_rows);

@@ -4,6 +4,7 @@
 #include "base/par.h"
 #include "math/vec.h"
 #include "stats/bootstrap.h"
+#include "stats/tally.h"
 #include "stream/record.h"
 
 #include <math.h>
@@ -11,21 +12,15 @@
 
 /* ---- what is summed --------------------------------------------------------------- */
 
-/* Projections of one part on one direction, by group and side. */
-struct sums {
-    double *sum; /* [n_groups, 2] */
-    size_t cap;  /* in numbers */
-};
-
 /* A place of the stream as a source of parts: one part, or one a head. */
 struct source {
     bool is_ready;
-    int n_parts;            /* 0: nothing here is a part */
-    bool is_target;         /* a residual stream that directions may point at */
+    int n_parts;    /* 0: nothing here is a part */
+    bool is_target; /* a residual stream that directions may point at */
     struct mi_place place;
-    int64_t width;          /* of one part */
-    double **read;          /* [n_dirs] NULL or [n_parts, width]: what a row is read with */
-    struct sums *sums;      /* [n_dirs, n_parts] */
+    int64_t width;         /* of one part */
+    double **read;         /* [n_dirs] NULL or [n_parts, width]: what a row is read with */
+    struct mi_tally *sums; /* [n_dirs, n_parts] */
 };
 
 struct attribute {
@@ -36,7 +31,8 @@ struct attribute {
     struct source *source; /* [cap] by the stream's place */
     size_t cap;
     struct mi_resamples boot;
-    int64_t *n_rows;       /* [n_groups, 2] rows of each group and side, at any place */
+    int64_t *n_rows; /* [n_groups, 2] of each group and side, the same at every place */
+    struct mi_tally_rows tally_rows;
     /* of the batch of rows in hand */
     const struct mi_acts_rows *rows;
 };
@@ -151,21 +147,15 @@ static void sum_direction(void *ctx, int64_t i, int thread)
     const struct mi_acts_rows *rows = a->rows;
     struct source *s = &a->source[rows->place];
     const struct mi_acts_prompt *p = &a->acts->prompt[rows->prompt];
-    size_t at = 2 * (size_t)p->group + (p->side < 0);
 
     (void)thread;
     if (!s->read[i])
         return;
-    for (int part = 0; part < s->n_parts; part++) {
-        struct sums *sums = &s->sums[i * s->n_parts + part];
-        size_t old = sums->cap;
-
-        sums->sum = mi_grow(sums->sum, &sums->cap, 2 * (size_t)p->group + 2, sizeof *sums->sum);
-        memset(sums->sum + old, 0, (sums->cap - old) * sizeof *sums->sum);
+    for (int part = 0; part < s->n_parts; part++)
         for (int64_t k = 0; k < rows->n; k++)
-            sums->sum[at] += mi_vec_dot_row(rows->x + k * rows->width + part * s->width,
-                                            s->read[i] + part * s->width, s->width);
-    }
+            mi_tally_add(&s->sums[i * s->n_parts + part], p->group, p->side,
+                         mi_vec_dot_row(rows->x + k * rows->width + part * s->width,
+                                        s->read[i] + part * s->width, s->width));
 }
 
 static int take_rows(struct attribute *a, const struct mi_acts_rows *rows, struct mi_error *err)
@@ -199,13 +189,16 @@ static int count_rows(struct attribute *a, struct mi_error *err)
             int64_t here = i < at->cap ? at->range[i].n : 0;
 
             if (n >= 0 && here != n)
-                return mi_fail(err, MI_EXIT_DATA, "prompt '%.40s' has %lld rows at one place and "
-                               "%lld at another", p->id, (long long)n, (long long)here);
+                return mi_fail(err, MI_EXIT_DATA,
+                               "prompt '%.40s' has %lld rows at one place and "
+                               "%lld at another",
+                               p->id, (long long)n, (long long)here);
             n = here;
         }
         if (p->group >= 0)
             a->n_rows[2 * p->group + (p->side < 0)] += n;
     }
+    a->tally_rows = (struct mi_tally_rows){a->n_rows, a->acts->groups.n};
     return 0;
 }
 
@@ -214,7 +207,7 @@ static int count_rows(struct attribute *a, struct mi_error *err)
 /* One part of one direction, ready for the bootstrap. */
 struct part {
     struct mi_place place;
-    const struct sums *sums;
+    const struct mi_tally *sums;
 };
 
 struct figure {
@@ -223,53 +216,20 @@ struct figure {
     int n;
 };
 
-static double group_sum(const struct sums *s, int64_t g, int side)
-{
-    size_t at = 2 * (size_t)g + (size_t)side;
-
-    return at < s->cap ? s->sum[at] : 0;
-}
-
-/* Means of the part over the rows of each side (0: positive), groups weighted. */
-static void weigh(double mean[2], const struct attribute *a, const struct sums *s,
-                  const int32_t *count)
-{
-    for (int side = 0; side < 2; side++) {
-        double sum = 0, n = 0;
-
-        for (int64_t g = 0; g < a->acts->groups.n; g++) {
-            double w = count ? count[g] : 1;
-
-            sum += w * group_sum(s, g, side);
-            n += w * (double)a->n_rows[2 * g + side];
-        }
-        mean[side] = n > 0 ? sum / n : (double)NAN;
-    }
-}
-
 static double difference(void *ctx, const int32_t *count)
 {
     const struct figure *f = ctx;
     double mean[2];
 
-    weigh(mean, f->a, f->part->sums, count);
+    mi_tally_means(mean, f->part->sums, &f->a->tally_rows, count);
     return mean[0] - mean[1];
 }
 
 static double average(void *ctx, const int32_t *count)
 {
     const struct figure *f = ctx;
-    double sum = 0, n = 0;
 
-    for (int64_t g = 0; g < f->a->acts->groups.n; g++) {
-        double w = count ? count[g] : 1;
-
-        for (int side = 0; side < 2; side++) {
-            sum += w * group_sum(f->part->sums, g, side);
-            n += w * (double)f->a->n_rows[2 * g + side];
-        }
-    }
-    return n > 0 ? sum / n : (double)NAN;
+    return mi_tally_mean(f->part->sums, &f->a->tally_rows, count);
 }
 
 static double participation(void *ctx, const int32_t *count)
@@ -280,7 +240,7 @@ static double participation(void *ctx, const int32_t *count)
     for (int i = 0; i < f->n; i++) {
         double mean[2], e;
 
-        weigh(mean, f->a, f->part[i].sums, count);
+        mi_tally_means(mean, f->part[i].sums, &f->a->tally_rows, count);
         e = fabs(mean[0] - mean[1]);
         sum += e;
         squares += e * e;
@@ -360,8 +320,10 @@ static int check_parts(const struct attribute *a, const struct mi_dir *d, struct
         struct mi_place attn = {MI_SITE_ATTN_OUT, l, -1}, mlp = {MI_SITE_MLP_OUT, l, -1};
 
         if (is_upstream(&attn, to) && !has_site(a, attention_site(a, l), l))
-            return mi_fail(err, MI_EXIT_DATA, "no activations at attn_out:%d, result:%d or (with "
-                           "-m) z:%d, which are parts of %s", l, l, l, text);
+            return mi_fail(err, MI_EXIT_DATA,
+                           "no activations at attn_out:%d, result:%d or (with "
+                           "-m) z:%d, which are parts of %s",
+                           l, l, l, text);
         if (is_upstream(&mlp, to) && !has_site(a, MI_SITE_MLP_OUT, l))
             return mi_fail(err, MI_EXIT_DATA, "no activations at mlp_out:%d, which is a part of %s",
                            l, text);
@@ -375,8 +337,12 @@ static int put(const struct attribute *a, const struct mi_dir *d, const struct m
                const char *metric, double (*figure)(void *, const int32_t *), struct figure *f,
                int64_t n, struct mi_writer *out, struct mi_error *err)
 {
-    struct mi_score_record rec = {.of = mi_map(), .metric = metric, .n = n, .control = d->control,
-                                  .seed = (int64_t)a->o->seed, .value = figure(f, NULL)};
+    struct mi_score_record rec = {.of = mi_map(),
+                                  .metric = metric,
+                                  .n = n,
+                                  .control = d->control,
+                                  .seed = (int64_t)a->o->seed,
+                                  .value = figure(f, NULL)};
     struct mi_interval i = {(double)NAN, (double)NAN};
     struct mi_arena arena = {0};
     struct mi_value body;
@@ -407,13 +373,13 @@ static double sum_error(const struct attribute *a, size_t dir, const struct part
         double sum = 0, whole[2] = {0}, mean[2];
 
         for (int i = 0; i < n; i++) {
-            weigh(mean, a, part[i].sums, NULL);
+            mi_tally_means(mean, part[i].sums, &a->tally_rows, NULL);
             sum += mean[side];
         }
         for (size_t i = 0; i < a->acts->n_places; i++)
             if (a->source[i].is_target && a->source[i].place.site == to->site &&
                 a->source[i].place.layer == to->layer)
-                weigh(whole, a, &a->source[i].sums[dir], NULL);
+                mi_tally_means(whole, &a->source[i].sums[dir], &a->tally_rows, NULL);
         worst = fmax(worst, fabs(whole[side] - sum) / fabs(whole[side]));
     }
     return worst;
@@ -422,8 +388,11 @@ static double sum_error(const struct attribute *a, size_t dir, const struct part
 static int put_sum_error(const struct attribute *a, const struct mi_dir *d, double error, int n,
                          struct mi_writer *out, struct mi_error *err)
 {
-    struct mi_score_record rec = {.of = mi_map(), .metric = "sum_error", .n = n,
-                                  .control = d->control, .seed = (int64_t)a->o->seed};
+    struct mi_score_record rec = {.of = mi_map(),
+                                  .metric = "sum_error",
+                                  .n = n,
+                                  .control = d->control,
+                                  .seed = (int64_t)a->o->seed};
     struct mi_arena arena = {0};
     struct mi_value body;
     int r;
@@ -464,7 +433,8 @@ static int report_direction(const struct attribute *a, size_t dir, struct mi_wri
                 &(struct figure){a, part, n}, n, out, err);
     error = sum_error(a, dir, part, n);
     if (r == 0 && error > a->o->most_error)
-        r = mi_fail(err, MI_EXIT_DATA, "the parts do not add up to the stream at %s %d (%.2g of it "
+        r = mi_fail(err, MI_EXIT_DATA,
+                    "the parts do not add up to the stream at %s %d (%.2g of it "
                     "is missing): biases, or activations of an edited run",
                     mi_site_info(d->rec.place.site)->name, d->rec.place.layer, error);
     if (r == 0)
@@ -483,7 +453,7 @@ static void free_sources(struct attribute *a)
         for (size_t k = 0; s->read && k < a->dirs->n; k++)
             mi_free(s->read[k]);
         for (size_t k = 0; s->sums && k < a->dirs->n * (size_t)s->n_parts; k++)
-            mi_free(s->sums[k].sum);
+            mi_tally_free(&s->sums[k]);
         mi_free(s->read);
         mi_free(s->sums);
     }

@@ -158,8 +158,9 @@ int mi_dirs_sides(const struct mi_dirs *d, const char *given, const char **sides
         if (!own)
             continue;
         if (*sides && strcmp(own, *sides) != 0)
-            return mi_fail(err, MI_EXIT_DATA, "a direction was fitted with the sides '%s', not '%s'",
-                           mi_quote(own), mi_quote(*sides));
+            return mi_fail(err, MI_EXIT_DATA,
+                           "a direction was fitted with the sides '%s', not '%s'", mi_quote(own),
+                           mi_quote(*sides));
         *sides = own;
     }
     return 0;

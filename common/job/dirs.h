@@ -9,16 +9,16 @@
 
 /* One direction or subspace, with what fit wrote beside it. */
 struct mi_dir {
-    struct mi_dir_record rec;   /* copied; rec.extra is the map of further keys */
+    struct mi_dir_record rec;    /* copied; rec.extra is the map of further keys */
     const struct mi_value *body; /* the whole record, as it came */
-    int64_t n_vectors, width;   /* K, D */
-    float *v;                   /* [K, D] */
-    double threshold;           /* NAN when the record has none */
-    const char *sides;          /* "honest,untruthful", or NULL */
-    const int64_t *groups;      /* [n_groups] ascending digests of the groups it was fitted on */
+    int64_t n_vectors, width;    /* K, D */
+    float *v;                    /* [K, D] */
+    double threshold;            /* NAN when the record has none */
+    const char *sides;           /* "honest,untruthful", or NULL */
+    const int64_t *groups;       /* [n_groups] ascending digests of the groups it was fitted on */
     int64_t n_groups;
-    const char *control;        /* "random", "shuffled", or NULL */
-    int source;                 /* which stream it came from, from 0 */
+    const char *control; /* "random", "shuffled", or NULL */
+    int source;          /* which stream it came from, from 0 */
 };
 
 /* `{0}` is empty; free with mi_dirs_free. */
@@ -26,7 +26,7 @@ struct mi_dirs {
     struct mi_dir *item; /* [n] in the order read */
     size_t n, cap;
     struct mi_arena arena;
-    struct mi_value header;  /* of the first stream */
+    struct mi_value header; /* of the first stream */
     int n_sources;
 };
 

@@ -28,7 +28,8 @@ int mi_evaluate_metrics(bool wants[MI_PROBE_FIGURES], const char *text, struct m
             f++;
         if (f == MI_PROBE_FIGURES)
             return mi_fail(err, MI_EXIT_USAGE,
-                           "metric '%s' is not of probes: accuracy, pair_accuracy, auroc are", word);
+                           "metric '%s' is not of probes: accuracy, pair_accuracy, auroc are",
+                           word);
         wants[f] = true;
         text += len;
         text += *text == ',';
@@ -40,11 +41,11 @@ int mi_evaluate_metrics(bool wants[MI_PROBE_FIGURES], const char *text, struct m
 
 /* The directions at one place of the stream, and their scores of its rows. */
 struct place {
-    size_t *dir;      /* [n_dirs] into dirs->item */
-    int n_dirs, n_own; /* n_own: the random ones of ours, after them */
-    double *v;        /* [n_dirs + n_own, D] */
-    double *score;    /* [rows, n_dirs + n_own] */
-    size_t cap;       /* of score, in numbers */
+    size_t *dir;            /* [n_dirs] into dirs->item */
+    int n_dirs, n_own;      /* n_own: the random ones of ours, after them */
+    double *v;              /* [n_dirs + n_own, D] */
+    double *score;          /* [rows, n_dirs + n_own] */
+    size_t cap;             /* of score, in numbers */
     struct mi_value scores; /* out: array of bodies */
     struct mi_arena arena;
     struct mi_error err;
@@ -162,7 +163,8 @@ static int check_places(const struct evaluate *e, struct mi_error *err)
         if (!found)
             return mi_fail(err, MI_EXIT_DATA,
                            "%s: no activations at %s, where a direction is (there are some at %s); "
-                           "--at chooses places", mi_reader_name(&e->acts->reader),
+                           "--at chooses places",
+                           mi_reader_name(&e->acts->reader),
                            mi_place_text(&e->dirs->item[i].rec.place, text),
                            mi_place_text(&e->acts->place[0].place, first));
     }
@@ -187,9 +189,9 @@ static int check_leaks(struct evaluate *e, struct mi_error *err)
     if (e->n_leaks && !e->o->allow_leak)
         mi_fail(err, MI_EXIT_DATA,
                 "%s: %lld of %lld groups were fitted on (%s%s): evaluate others (--part train and "
-                "--part test), or say --allow-leak", mi_reader_name(&e->acts->reader),
-                (long long)e->n_leaks, (long long)groups->n, mi_buf_text(&b),
-                e->n_leaks > MAX_LEAKS_NAMED ? ", ..." : "");
+                "--part test), or say --allow-leak",
+                mi_reader_name(&e->acts->reader), (long long)e->n_leaks, (long long)groups->n,
+                mi_buf_text(&b), e->n_leaks > MAX_LEAKS_NAMED ? ", ..." : "");
     mi_buf_free(&b);
     return e->n_leaks && !e->o->allow_leak ? -MI_EXIT_DATA : 0;
 }
@@ -199,10 +201,11 @@ static int check_group_count(const struct evaluate *e, struct mi_error *err)
     int64_t n = e->acts->groups.n;
 
     if (e->o->n_bootstrap > 0 && n < MI_BOOTSTRAP_MIN_GROUPS)
-        return mi_fail(err, MI_EXIT_DATA,
-                       "%s: %lld group%s: an interval needs at least %d (--bootstrap 0 goes without)",
-                       mi_reader_name(&e->acts->reader), (long long)n, n == 1 ? "" : "s",
-                       MI_BOOTSTRAP_MIN_GROUPS);
+        return mi_fail(
+            err, MI_EXIT_DATA,
+            "%s: %lld group%s: an interval needs at least %d (--bootstrap 0 goes without)",
+            mi_reader_name(&e->acts->reader), (long long)n, n == 1 ? "" : "s",
+            MI_BOOTSTRAP_MIN_GROUPS);
     return 0;
 }
 
@@ -225,8 +228,8 @@ static void put_scores(struct report *r, const struct mi_dir *d, const char *met
     int64_t n_leaks = 0;
 
     for (int64_t g = 0; d && r->e->n_leaks && g < r->e->acts->groups.n; g++)
-        n_leaks += mi_dir_has_group(d, mi_group_digest(r->e->acts->groups.name[g],
-                                                       r->e->acts->groups.len[g]));
+        n_leaks += mi_dir_has_group(
+            d, mi_group_digest(r->e->acts->groups.name[g], r->e->acts->groups.len[g]));
     for (int i = 0; i < MI_PROBE_FIGURES; i++) {
         struct mi_score_record rec = {.of = mi_map(),
                                       .metric = mi_probe_figure_id((enum mi_probe_figure)i),
@@ -264,8 +267,8 @@ static void report_direction(struct report *r, int k)
     struct mi_figure f[MI_PROBE_FIGURES];
 
     pick_scores(r, k);
-    mi_probe_figures(f, &r->cases, r->score, d->threshold, r->e->o->n_bootstrap ? &r->e->boot : NULL,
-                     r->e->o->level);
+    mi_probe_figures(f, &r->cases, r->score, d->threshold,
+                     r->e->o->n_bootstrap ? &r->e->boot : NULL, r->e->o->level);
     if (isnan(d->threshold))
         f[MI_PROBE_ACCURACY].value = (double)NAN;
     put_scores(r, d, d->rec.method, f, NULL);
@@ -432,8 +435,9 @@ static void free_places(struct evaluate *e)
     mi_resamples_free(&e->boot);
 }
 
-int mi_evaluate(struct mi_acts *acts, const struct mi_dirs *dirs, const struct mi_evaluate_options *o,
-                struct mi_writer *out, int64_t *n_scores, struct mi_error *err)
+int mi_evaluate(struct mi_acts *acts, const struct mi_dirs *dirs,
+                const struct mi_evaluate_options *o, struct mi_writer *out, int64_t *n_scores,
+                struct mi_error *err)
 {
     struct evaluate e = {.acts = acts, .dirs = dirs, .o = o};
     struct mi_acts_rows rows = {0};

@@ -31,16 +31,18 @@ struct mi_evaluate_options {
     int32_t n_bootstrap; /* replicates; 0: no intervals */
     double level;        /* of the intervals */
     int n_random, n_permuted;
-    bool allow_leak;     /* a group may stand in the fit and here */
+    bool allow_leak; /* a group may stand in the fit and here */
     bool wants[MI_PROBE_FIGURES];
 };
 
 /* Reads acts to the end and writes score records. MI_EXIT_DATA: a direction's place or width
  * is not in the stream, a group leaks, too few groups for an interval. n_scores: how many. */
-int mi_evaluate(struct mi_acts *acts, const struct mi_dirs *dirs, const struct mi_evaluate_options *o,
-                struct mi_writer *out, int64_t *n_scores, struct mi_error *err) MI_MUST_USE;
+int mi_evaluate(struct mi_acts *acts, const struct mi_dirs *dirs,
+                const struct mi_evaluate_options *o, struct mi_writer *out, int64_t *n_scores,
+                struct mi_error *err) MI_MUST_USE;
 
 /* "accuracy,auroc" into wants; MI_EXIT_USAGE for an unknown or unfit metric. */
-int mi_evaluate_metrics(bool wants[MI_PROBE_FIGURES], const char *text, struct mi_error *err) MI_MUST_USE;
+int mi_evaluate_metrics(bool wants[MI_PROBE_FIGURES], const char *text,
+                        struct mi_error *err) MI_MUST_USE;
 
 #endif

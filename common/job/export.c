@@ -10,10 +10,13 @@ static int check(const struct mi_dir *d, bool is_scaled, struct mi_error *err)
 
     mi_place_text(&d->rec.place, text);
     if (d->rec.place.site != MI_SITE_RESID_POST)
-        return mi_fail(err, MI_EXIT_DATA, "a control vector holds directions at resid_post, not at "
-                       "%s", text);
+        return mi_fail(err, MI_EXIT_DATA,
+                       "a control vector holds directions at resid_post, not at "
+                       "%s",
+                       text);
     if (d->rec.place.layer == 0)
-        return mi_fail(err, MI_EXIT_DATA, "llama.cpp cannot steer after block 0: choose other "
+        return mi_fail(err, MI_EXIT_DATA,
+                       "llama.cpp cannot steer after block 0: choose other "
                        "places with --at");
     if (d->n_vectors != 1)
         return mi_fail(err, MI_EXIT_DATA, "the %lld vectors at %s do not go into a control vector",
@@ -31,9 +34,10 @@ static int insert(const struct mi_dir **list, int *n, const struct mi_dir *d, st
     while (at > 0 && list[at - 1]->rec.place.layer > d->rec.place.layer)
         at--;
     if (at > 0 && list[at - 1]->rec.place.layer == d->rec.place.layer)
-        return mi_fail(err, MI_EXIT_DATA, "two directions of layer %d ('%s' and '%s'): choose one "
-                       "with mi-direction select", d->rec.place.layer, list[at - 1]->rec.method,
-                       d->rec.method);
+        return mi_fail(err, MI_EXIT_DATA,
+                       "two directions of layer %d ('%s' and '%s'): choose one "
+                       "with mi-direction select",
+                       d->rec.place.layer, list[at - 1]->rec.method, d->rec.method);
     if (*n && d->width != list[0]->width)
         return mi_fail(err, MI_EXIT_DATA, "directions of %lld and %lld numbers",
                        (long long)list[0]->width, (long long)d->width);

@@ -139,10 +139,8 @@ static int fit_methods(struct fit *f, int64_t i, const struct mi_cases *cases)
 {
     struct place_fit *p = &f->place[i];
     const struct mi_acts_place *at = &f->acts->place[i];
-    struct mi_direction_options o = {.seed = f->o->seed,
-                                     .n_components = f->o->n_components,
-                                     .l2 = f->o->l2,
-                                     .rtol = f->o->rtol};
+    struct mi_direction_options o = {
+        .seed = f->o->seed, .n_components = f->o->n_components, .l2 = f->o->l2, .rtol = f->o->rtol};
     struct mi_direction *d = p->d;
     char text[48];
     int r = 0;
@@ -183,8 +181,7 @@ static int write_place(const struct fit *f, int64_t i, struct mi_writer *out, st
             int r;
 
             mi_arena_reset(a);
-            body = mi_fit_body(a, f->acts, i, f->o->methods[m], draw, d, NULL,
-                               p->left_out);
+            body = mi_fit_body(a, f->acts, i, f->o->methods[m], draw, d, NULL, p->left_out);
             if ((r = mi_writer_put(out, "dir", &body, err)) < 0)
                 return r;
         }

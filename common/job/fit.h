@@ -25,7 +25,7 @@
 struct mi_fit_options {
     const enum mi_method *methods; /* [n_methods] without doubles */
     int n_methods;
-    int draws;      /* of each control */
+    int draws; /* of each control */
     int n_components;
     double l2, rtol;
     uint64_t seed;
@@ -33,8 +33,8 @@ struct mi_fit_options {
 
 /* Rows of all places, held. `{0}` is empty. */
 struct mi_held {
-    float **x;        /* [n_places] each [n_rows, D] */
-    size_t *cap;      /* private */
+    float **x;   /* [n_places] each [n_rows, D] */
+    size_t *cap; /* private */
     size_t n_places, cap_places;
 };
 /* Reads the stream to its end. */

@@ -32,7 +32,8 @@ int mi_sides_parse(char *name[2], const char *text, struct mi_error *err)
     if (!comma || comma == text || !comma[1] || strchr(comma + 1, ','))
         return mi_fail(err, MI_EXIT_USAGE,
                        "sides '%s': two names are needed, the positive one first, as in "
-                       "'honest,untruthful'", mi_quote(text));
+                       "'honest,untruthful'",
+                       mi_quote(text));
     n = (size_t)(comma - text);
     if (strlen(comma + 1) == n && strncmp(text, comma + 1, n) == 0)
         return mi_fail(err, MI_EXIT_USAGE, "sides '%s': the two names are the same",
@@ -74,8 +75,7 @@ static int truth_of(const struct mi_value *label)
     return 2;
 }
 
-int mi_side_of(int *side, const struct mi_value *fields, char *const name[2],
-               struct mi_error *err)
+int mi_side_of(int *side, const struct mi_value *fields, char *const name[2], struct mi_error *err)
 {
     const char *key = mi_get(fields, "side") ? "side" : "label";
     struct mi_buf b = {0};
@@ -88,10 +88,13 @@ int mi_side_of(int *side, const struct mi_value *fields, char *const name[2],
     if (truth != 2)
         return 0;
     if (mi_field_text(&b, fields, key))
-        mi_fail(err, MI_EXIT_USAGE, "which side is positive? Give --sides POSITIVE,NEGATIVE "
-                "(this prompt has %s '%s', and no label 1 or 0)", key, mi_quote(mi_buf_text(&b)));
+        mi_fail(err, MI_EXIT_USAGE,
+                "which side is positive? Give --sides POSITIVE,NEGATIVE "
+                "(this prompt has %s '%s', and no label 1 or 0)",
+                key, mi_quote(mi_buf_text(&b)));
     else
-        mi_fail(err, MI_EXIT_USAGE, "which side is positive? The prompts need a field 'side' "
+        mi_fail(err, MI_EXIT_USAGE,
+                "which side is positive? The prompts need a field 'side' "
                 "(and --sides POSITIVE,NEGATIVE) or 'label' (1 or 0)");
     mi_buf_free(&b);
     return -MI_EXIT_USAGE;

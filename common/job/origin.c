@@ -71,8 +71,8 @@ static bool has_step(const struct mi_value *steps, const struct mi_value *step)
 }
 
 struct mi_value mi_origin_header(struct mi_origin *o, const struct mi_value *from,
-                                 const struct mi_value *also, const char *content,
-                                 const char *tool, const char *verb, int64_t seed)
+                                 const struct mi_value *also, const char *content, const char *tool,
+                                 const char *verb, int64_t seed)
 {
     struct mi_value h = mi_header_from(&o->arena, from, content);
     struct mi_value steps = *mi_get(&h, "provenance");

@@ -26,8 +26,8 @@ void mi_origin_file(struct mi_origin *o, const char *name, const struct mi_diges
 /* The header of a stream made from two: mi_header_from(from), with the steps of `also` (NULL:
  * none) that are not there yet before the new one. The shard is left out. */
 struct mi_value mi_origin_header(struct mi_origin *o, const struct mi_value *from,
-                                 const struct mi_value *also, const char *content,
-                                 const char *tool, const char *verb, int64_t seed);
+                                 const struct mi_value *also, const char *content, const char *tool,
+                                 const char *verb, int64_t seed);
 void mi_origin_free(struct mi_origin *o);
 
 #endif

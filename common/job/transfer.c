@@ -195,7 +195,8 @@ static int check_test(struct work *w, const struct mi_cases *test, int32_t on)
     if (w->t->o->n_bootstrap && test->n_groups < MI_BOOTSTRAP_MIN_GROUPS)
         return mi_fail(&w->cell->err, MI_EXIT_DATA,
                        "%s%d test groups: an interval needs at least %d (--bootstrap 0 goes "
-                       "without)", where, test->n_groups, MI_BOOTSTRAP_MIN_GROUPS);
+                       "without)",
+                       where, test->n_groups, MI_BOOTSTRAP_MIN_GROUPS);
     return 0;
 }
 
@@ -282,8 +283,8 @@ static int run_domain(struct work *w, int32_t from)
 static void run_place(void *ctx, int64_t i, int thread)
 {
     struct transfer *t = ctx;
-    struct work w = {.t = t, .place = i, .cell = &t->cell[i], .x = t->held.x[i],
-                     .D = t->acts->place[i].width};
+    struct work w = {
+        .t = t, .place = i, .cell = &t->cell[i], .x = t->held.x[i], .D = t->acts->place[i].width};
 
     (void)thread;
     w.cell->scores = w.cell->probes = mi_array();

@@ -24,11 +24,11 @@
 struct mi_transfer_options {
     enum mi_method method;
     double l2, rtol;
-    double share;        /* of groups that fit, between 0 and 1 */
+    double share; /* of groups that fit, between 0 and 1 */
     uint64_t seed;
     int32_t n_bootstrap; /* 0: no intervals */
     double level;
-    int n_draws;         /* of each control; 0: none */
+    int n_draws; /* of each control; 0: none */
     bool wants[MI_PROBE_FIGURES];
 };
 

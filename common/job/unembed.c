@@ -19,10 +19,10 @@ struct unembed {
     struct mi_session *s;
     const struct mi_unembed_options *o;
     int64_t D, V;
-    float *x;       /* [BATCH, D] */
-    float *logits;  /* [BATCH, V] */
+    float *x;        /* [BATCH, D] */
+    float *logits;   /* [BATCH, V] */
     double *entropy; /* [BATCH] */
-    double *random; /* [n_random] entropies */
+    double *random;  /* [n_random] entropies */
     double mean, sd; /* of them */
 };
 
@@ -34,8 +34,8 @@ static void put_vector(struct unembed *u, int i, const float *v, float sign)
     double length = sqrt((double)u->D);
 
     for (int64_t k = 0; k < u->D; k++)
-        u->x[i * u->D + k] = (float)((double)(sign * v[k]) * length *
-                                     (u->o->is_folded ? (double)g[k] : 1.0));
+        u->x[i * u->D + k] =
+            (float)((double)(sign * v[k]) * length * (u->o->is_folded ? (double)g[k] : 1.0));
 }
 
 static void measure_row(void *ctx, int64_t i, int thread)
@@ -134,8 +134,12 @@ static int put_ends(const struct unembed *u, const struct mi_dir *d, int64_t k,
 static int put_random(const struct unembed *u, struct mi_writer *out, struct mi_error *err)
 {
     struct mi_figure f = mi_control_figure(u->random, u->o->n_random);
-    struct mi_score_record rec = {.of = mi_map(), .lo = f.lo, .hi = f.hi, .n = f.n,
-                                  .control = "random", .seed = (int64_t)u->o->seed};
+    struct mi_score_record rec = {.of = mi_map(),
+                                  .lo = f.lo,
+                                  .hi = f.hi,
+                                  .n = f.n,
+                                  .control = "random",
+                                  .seed = (int64_t)u->o->seed};
     struct mi_arena a = {0};
     int r;
 
@@ -154,7 +158,8 @@ static int check_widths(const struct unembed *u, const struct mi_dirs *dirs, str
         if (dirs->item[i].width != u->D)
             return mi_fail(err, MI_EXIT_DATA,
                            "the direction at %s has %lld numbers, the residual stream %lld: it has "
-                           "no unembedding", mi_place_text(&dirs->item[i].rec.place, text),
+                           "no unembedding",
+                           mi_place_text(&dirs->item[i].rec.place, text),
                            (long long)dirs->item[i].width, (long long)u->D);
     return 0;
 }
@@ -162,8 +167,8 @@ static int check_widths(const struct unembed *u, const struct mi_dirs *dirs, str
 int mi_unembed(struct mi_session *s, const struct mi_dirs *dirs, const struct mi_unembed_options *o,
                struct mi_writer *out, struct mi_error *err)
 {
-    struct unembed u = {.s = s, .o = o, .D = s->model.config.dims.d_model,
-                        .V = s->model.config.dims.d_vocab};
+    struct unembed u = {
+        .s = s, .o = o, .D = s->model.config.dims.d_model, .V = s->model.config.dims.d_vocab};
     int r = check_widths(&u, dirs, err);
 
     if (r < 0)

@@ -17,8 +17,8 @@
 
 struct mi_unembed_options {
     uint64_t seed;
-    int n_random;  /* directions that the entropy is compared with */
-    int n_top;     /* tokens at each end */
+    int n_random;   /* directions that the entropy is compared with */
+    int n_top;      /* tokens at each end */
     bool is_folded; /* with the weight of the final norm */
 };
 

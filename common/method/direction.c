@@ -64,9 +64,9 @@ struct fit {
     const float *x; /* [rows, D] */
     int64_t D;
     const struct mi_direction_options *o;
-    double *v;      /* [K, D] out: any length */
-    double *share;  /* [K] out, PCA only */
-    double offset;  /* logistic: b, else 0 */
+    double *v;     /* [K, D] out: any length */
+    double *share; /* [K] out, PCA only */
+    double offset; /* logistic: b, else 0 */
     bool has_offset;
     double loss;
     int iterations;
@@ -271,8 +271,8 @@ static void describe(struct mi_direction *d, const struct fit *f, double norm)
         n[s->side[i] > 0] += 1;
     }
     d->scale = sum[1] / n[1] - sum[0] / n[0];
-    d->threshold = f->has_offset ? -f->offset / norm * d->sign
-                                 : (sum[1] / n[1] + sum[0] / n[0]) / 2;
+    d->threshold =
+        f->has_offset ? -f->offset / norm * d->sign : (sum[1] / n[1] + sum[0] / n[0]) / 2;
     d->n = d->n_sign = s->is_paired ? s->n / 2 : s->n;
     mi_free(p);
 }
@@ -296,11 +296,15 @@ static int check_cases(enum mi_method m, const struct mi_cases *s, struct mi_err
     if (s->n == 0)
         return mi_fail(err, MI_EXIT_DATA, "no rows to fit on");
     if (n_pos == 0 || n_pos == s->n)
-        return mi_fail(err, MI_EXIT_DATA, "all %lld rows are on the %s side: there is nothing to "
-                       "compare", (long long)s->n, n_pos ? "positive" : "negative");
+        return mi_fail(err, MI_EXIT_DATA,
+                       "all %lld rows are on the %s side: there is nothing to "
+                       "compare",
+                       (long long)s->n, n_pos ? "positive" : "negative");
     if (info[m].needs_pairs && !s->is_paired)
-        return mi_fail(err, MI_EXIT_DATA, "method '%s' needs pairs, and the prompts have no "
-                       "field 'pair'", info[m].id);
+        return mi_fail(err, MI_EXIT_DATA,
+                       "method '%s' needs pairs, and the prompts have no "
+                       "field 'pair'",
+                       info[m].id);
     return 0;
 }
 

@@ -57,7 +57,7 @@ enum mi_method {
 
 struct mi_method_info {
     const char *id;
-    const char *also;    /* another name for it, or NULL */
+    const char *also; /* another name for it, or NULL */
     bool needs_pairs;
     bool is_control;     /* nothing true is expected of it */
     bool has_components; /* can give more than one vector */
@@ -69,29 +69,29 @@ int mi_method_find(const char *name, struct mi_error *err) MI_MUST_USE;
 
 struct mi_direction_options {
     uint64_t seed;
-    int draw;            /* number of a control's draw, from 0 */
-    const char *place;   /* text that keys the random control */
-    int n_components;    /* of the PCA methods; 0 is 1 */
-    double l2;           /* logistic: penalty l2 / 2 |w|^2 beside the mean loss; > 0 */
-    double rtol;         /* mass-mean: eigenvalues below rtol * largest are dropped */
+    int draw;          /* number of a control's draw, from 0 */
+    const char *place; /* text that keys the random control */
+    int n_components;  /* of the PCA methods; 0 is 1 */
+    double l2;         /* logistic: penalty l2 / 2 |w|^2 beside the mean loss; > 0 */
+    double rtol;       /* mass-mean: eigenvalues below rtol * largest are dropped */
 };
 
 /* A fitted direction. `{0}` is empty; free with mi_direction_free. */
 struct mi_direction {
-    int64_t n_vectors;   /* K */
-    int64_t width;       /* D */
-    float *v;            /* [K, D] rows of unit norm, orthogonal; the sign is applied to row 0 */
-    double sign;         /* +1 or -1: what the estimator's own vector was multiplied with */
-    double scale;        /* mean projection of the positive side minus that of the negative */
-    double threshold;    /* projections above it read as positive: the midpoint of the two
+    int64_t n_vectors;    /* K */
+    int64_t width;        /* D */
+    float *v;             /* [K, D] rows of unit norm, orthogonal; the sign is applied to row 0 */
+    double sign;          /* +1 or -1: what the estimator's own vector was multiplied with */
+    double scale;         /* mean projection of the positive side minus that of the negative */
+    double threshold;     /* projections above it read as positive: the midpoint of the two
                             means; of the logistic regression its own boundary */
-    double sign_share;   /* share of pairs (or AUROC) that speaks for the sign, ties half */
-    int64_t n_sign;      /* pairs, or rows without pairs */
-    double cos_mean_diff;/* cosine of row 0 with mean-diff of the same rows, sides as given */
-    double *variance;    /* [K] PCA: share of the variance; NULL for the others */
-    double loss;         /* logistic: the minimum; else 0 */
-    int iterations;      /* logistic; else 0 */
-    int64_t n;           /* pairs, or rows without pairs */
+    double sign_share;    /* share of pairs (or AUROC) that speaks for the sign, ties half */
+    int64_t n_sign;       /* pairs, or rows without pairs */
+    double cos_mean_diff; /* cosine of row 0 with mean-diff of the same rows, sides as given */
+    double *variance;     /* [K] PCA: share of the variance; NULL for the others */
+    double loss;          /* logistic: the minimum; else 0 */
+    int iterations;       /* logistic; else 0 */
+    int64_t n;            /* pairs, or rows without pairs */
 };
 
 /* Fits on the rows of s in x [rows, D], which are finite. MI_EXIT_DATA: one side has no row;
@@ -115,6 +115,7 @@ double mi_cosine(const float *a, const float *b, int64_t n);
 /* Cosines of the principal angles between the row spaces of A [p, n] and B [q, n], both with
  * orthonormal rows: the singular values of A B^T (Bjorck and Golub 1973), descending, into
  * c [min(p, q)]. 0, or -1 when the singular values did not converge. */
-int mi_principal_cosines(double *c, const float *A, int64_t p, const float *B, int64_t q, int64_t n);
+int mi_principal_cosines(double *c, const float *A, int64_t p, const float *B, int64_t q,
+                         int64_t n);
 
 #endif

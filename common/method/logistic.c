@@ -208,7 +208,9 @@ int mi_logistic_fit(struct mi_logistic *out, const struct mi_cases *s, const flo
     mi_free(z);
     mi_free(mean);
     if (r < 0)
-        return mi_fail(err, MI_EXIT_DATA, "the logistic regression does not converge: give a "
-                                          "larger --l2 than %g", l2);
+        return mi_fail(err, MI_EXIT_DATA,
+                       "the logistic regression does not converge: give a "
+                       "larger --l2 than %g",
+                       l2);
     return 0;
 }

@@ -17,9 +17,9 @@
 #include <stdint.h>
 
 struct mi_logistic {
-    double *w;      /* [D] weights on x as it is (scaling undone) */
-    double b;       /* offset: positive where w . x + b > 0 */
-    double loss;    /* the minimum */
+    double *w;   /* [D] weights on x as it is (scaling undone) */
+    double b;    /* offset: positive where w . x + b > 0 */
+    double loss; /* the minimum */
     int iterations;
 };
 

@@ -16,8 +16,8 @@ enum { MI_BOOTSTRAP_MIN_GROUPS = 8 };
 
 struct mi_resamples {
     int32_t n_groups;
-    int32_t n;       /* replicates */
-    int32_t *count;  /* [n, n_groups] how often each group was drawn */
+    int32_t n;      /* replicates */
+    int32_t *count; /* [n, n_groups] how often each group was drawn */
 };
 
 void mi_resamples_init(struct mi_resamples *r, int32_t n_groups, int32_t n, uint64_t seed);

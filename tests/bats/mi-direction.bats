@@ -204,7 +204,7 @@ field() {
 	mi-direction select --at resid_post:1 d.mi -o e.mi
 	[ "$(mi-view --header e.mi | jq -c '[.provenance[] | [.tool, .verb]]')" = \
 		'[["mi-capture",null],["mi-direction","fit"],["mi-direction","select"]]' ]
-	! mi-view e.mi | grep -F "$PWD"
+	[ "$(mi-view e.mi | grep -cF "$PWD")" = 0 ]
 	# the inputs of the inputs are named by digest
 	[ "$(mi-view e.mi | jq -c 'select(.kind == "end") | .inputs | length')" = 2 ]
 }

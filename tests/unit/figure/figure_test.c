@@ -93,8 +93,10 @@ static void test_numbers(void)
 static void test_bars(void)
 {
     const double none = (double)NAN;
-    const struct mi_bar bar[] = {{"0", 0.5, 0.4, 0.6, 0.75}, {"10", 1, none, none, none},
-                                 {"x", none, none, none, none}, {"y", -3, none, none, none}};
+    const struct mi_bar bar[] = {{"0", 0.5, 0.4, 0.6, 0.75},
+                                 {"10", 1, none, none, none},
+                                 {"x", none, none, none, none},
+                                 {"y", -3, none, none, none}};
     const struct mi_bars bars = {"shares", 0, 1, 0.5, bar, 4};
     struct mi_buf b = {0};
 

@@ -17,11 +17,13 @@ struct golden {
     double logistic_threshold, logistic_loss, scale, threshold, accuracy, auroc, pair_accuracy;
 };
 
-#define GOLDEN(p)                                                                          \
-    {#p, p##_n, p##_D, p##_x, p##_mean_diff, p##_pca_diff, p##_pca_diff_share,             \
-     p##_pca_uncentred, p##_pca_uncentred_share, p##_pca_center, p##_mass_mean,            \
-     p##_logistic, p##_logistic_threshold, p##_logistic_loss, p##_scale, p##_threshold,    \
-     p##_accuracy, p##_auroc, p##_pair_accuracy}
+#define GOLDEN(p)                                                                              \
+    {                                                                                          \
+#p, p##_n, p##_D, p##_x, p##_mean_diff, p##_pca_diff, p##_pca_diff_share,              \
+            p##_pca_uncentred, p##_pca_uncentred_share, p##_pca_center, p##_mass_mean,         \
+            p##_logistic, p##_logistic_threshold, p##_logistic_loss, p##_scale, p##_threshold, \
+            p##_accuracy, p##_auroc, p##_pair_accuracy                                         \
+    }
 
 static const struct golden goldens[2] = {GOLDEN(tall), GOLDEN(wide)};
 
