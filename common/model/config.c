@@ -227,6 +227,18 @@ static const struct mi_architecture *find_architecture(const struct mi_gguf_stri
     return NULL;
 }
 
+static int refuse_architecture(const struct mi_gguf_string *name, struct mi_error *err)
+{
+    char known[256] = "";
+    size_t at = 0;
+
+    for (size_t i = 0; i < sizeof(architecture) / sizeof(architecture[0]) && at < 200; i++)
+        at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "",
+                               architecture[i].name);
+    return mi_fail(err, MI_EXIT_DATA, "architecture '%.*s' is not supported (known: %s)",
+                   name->len > 80 ? 80 : (int)name->len, name->at, known);
+}
+
 int mi_config_read(struct mi_config *c, const struct mi_gguf *g, struct mi_error *err)
 {
     struct reading r = {.g = g, .err = err};
@@ -239,8 +251,7 @@ int mi_config_read(struct mi_config *c, const struct mi_gguf *g, struct mi_error
         return mi_fail(err, MI_EXIT_DATA, "key 'general.architecture' is missing");
     r.a = find_architecture(&name);
     if (!r.a)
-        return mi_fail(err, MI_EXIT_DATA, "architecture '%.*s' is not supported (llama, qwen2 are)",
-                       name.len > 80 ? 80 : (int)name.len, name.at);
+        return refuse_architecture(&name, err);
     if (mi_gguf_int(g, "split.count", &n_splits) && n_splits > 1)
         return mi_fail(err, MI_EXIT_DATA, "one part of a model in %lld files is not supported",
                        (long long)n_splits);

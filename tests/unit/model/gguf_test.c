@@ -121,6 +121,24 @@ static void put_u8_key(struct writer *w, const char *key)
     mi_buf_add_char(&w->b, 7);
 }
 
+/* As many keys and tensors as are allowed, with the longest common beginnings. */
+static void test_many(struct writer *w)
+{
+    char name[64];
+
+    put_start(w, 3, 65536, 65536);
+    for (int i = 0; i < 65536; i++) {
+        snprintf(name, sizeof(name), "a name that begins as all the others do: %d", i ^ 0x5555);
+        put_u8_key(w, name);
+    }
+    for (uint64_t i = 0; i < 65536; i++) {
+        snprintf(name, sizeof(name), "tensor %d", (int)i);
+        put_tensor(w, name, 1, (uint64_t[]){8}, 0, 32 * i);
+    }
+    put_data(w, 32, 65536 * 32);
+    accepted(w, "65536 keys and tensors");
+}
+
 static void test_values(struct writer *w)
 {
     char *long_name = mi_alloc(70001);
@@ -381,6 +399,7 @@ int main(void)
 
     test_head(&w);
     test_values(&w);
+    test_many(&w);
     test_arrays(&w);
     test_alignment(&w);
     test_tensors(&w);
