@@ -75,12 +75,10 @@ ALL_LIBS     := $(PKG_LIBS) -lm
 # Kernels: more optimisation, and an instruction set by file name. Nothing else is built
 # with these flags, so what is not dispatched runs on any processor of the family.
 X86     := $(filter x86_64 amd64,$(MACHINE))
-# Under sanitizers the kernels go without -O3 and without the checks of every pointer: the
-# address sanitizer makes these too, and both together take the compiler minutes.
-SLOW_UB := -fno-sanitize=null,alignment,object-size,bounds,pointer-overflow
-FASTER  := $(if $(filter -fsanitize%,$(OPT)),$(SLOW_UB),-O3)
-$(B)/common/math/%.o: EXTRA := $(if $(filter -O3,$(FASTER)),-O3)
-$(B)/common/math/%_portable.o: EXTRA := $(FASTER)
+# Under sanitizers without -O3 (and without inlining, common/math/lanes.h): the checks of
+# every access would keep the compiler busy for minutes.
+FASTER  := $(if $(filter -fsanitize%,$(OPT)),,-O3)
+$(B)/common/math/%.o: EXTRA := $(FASTER)
 $(B)/common/math/%_avx2.o: EXTRA := $(FASTER) -mavx2 -mfma -mf16c
 $(B)/common/math/%_avx512.o: EXTRA := $(FASTER) -mavx512f -mavx512bw -mavx512dq -mavx512vl \
                                       -mavx2 -mfma -mf16c

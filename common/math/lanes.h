@@ -34,9 +34,16 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Kernels are made by inlining with constant arguments, and loops over the registers of a
+ * tile must be unrolled whole. Not so under the sanitizers, whose checks of every access
+ * would make the compiler run for minutes. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ALWAYS_INLINE static __attribute__((noinline, unused))
+#define UNROLL
+#else
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-/* Loops over the registers of a tile must be unrolled whole. */
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 /* Adding it leaves the nearest integer in the low bits. */
 #define LANES_MAGIC 12582912.0f

@@ -57,7 +57,7 @@ ALWAYS_INLINE const unsigned char *block_of(const int type, const unsigned char 
 /* The n < 32 weights of a plain type that end a row, zeros after them. */
 ALWAYS_INLINE void unpack_tail(const int type, const unsigned char *p, int n, lanes out[2])
 {
-    unsigned char padded[128] = {0};
+    unsigned char padded[256] = {0}; /* as long as any block, though only 128 are used */
     struct unpack_state s;
 
     memcpy(padded, p, (size_t)n * (type == MI_Q_F32 ? 4 : 2));
