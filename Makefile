@@ -79,6 +79,7 @@ X86     := $(filter x86_64 amd64,$(MACHINE))
 # every access would keep the compiler busy for minutes.
 FASTER  := $(if $(filter -fsanitize%,$(OPT)),,-O3)
 $(B)/common/math/%.o: EXTRA := $(FASTER)
+$(B)/common/stream/shuffle.o: EXTRA := $(FASTER)
 $(B)/common/math/%_avx2.o: EXTRA := $(FASTER) -mavx2 -mfma -mf16c
 $(B)/common/math/%_avx512.o: EXTRA := $(FASTER) -mavx512f -mavx512bw -mavx512dq -mavx512vl \
                                       -mavx2 -mfma -mf16c

@@ -9,7 +9,7 @@
 
 enum { MI_SHUFFLE_MIN = 64 }; /* bytes below which a tensor stays as it is */
 
-/* n elements of `size` bytes; the arrays do not overlap. */
+/* n elements of `size` bytes (1, 2, 4 or 8); the arrays do not overlap. */
 void mi_shuffle(void *out, const void *in, size_t n, size_t size);
 void mi_unshuffle(void *out, const void *in, size_t n, size_t size);
 
