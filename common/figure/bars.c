@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBERS = 20, MAX_BAR = 400 }; /* columns of " 0.996 [0.99, 1.00] "; of the bar */
+enum { NUMBERS = 21, MAX_BAR = 400 }; /* columns of "-0.996 [-0.99, -1.00]"; of the bar */
 
 struct pen {
     const struct mi_bars *bars;
@@ -51,7 +51,8 @@ static void add_bar(struct mi_buf *b, const struct pen *p, const struct mi_bar *
 {
     static const char *const part[] = {" ",      "\u258f", "\u258e", "\u258d",
                                        "\u258c", "\u258b", "\u258a", "\u2589"};
-    int end = eighths_of(p, bar->value), chance = column_of(p, p->bars->chance);
+    int end = eighths_of(p, p->bars->is_size ? fabs(bar->value) : bar->value),
+        chance = column_of(p, p->bars->chance);
     int control = column_of(p, bar->control);
     bool ascii = p->style->is_ascii;
 

@@ -18,6 +18,7 @@ struct mi_bars {
     double chance;   /* a line where a blind guess stands; NAN: none */
     const struct mi_bar *bar;
     int n;
+    bool is_size; /* the bar is as long as the value is large, below zero too */
 };
 
 /* Title, axis, bars, legend of the marks that occur. Values beyond the axis end at it. Bars of

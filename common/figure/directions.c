@@ -1,9 +1,9 @@
 #include "figure/directions.h"
 
 #include "figure/table.h"
+#include "figure/views.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 static const struct column {
@@ -43,18 +43,6 @@ static void add_cell(struct mi_table *t, const struct mi_value *body, const stru
         mi_table_value(t, v, false);
 }
 
-static void add_place(struct mi_table *t, const struct mi_value *body)
-{
-    int64_t layer = mi_get_int(body, "layer", -1), head = mi_get_int(body, "head", -1);
-    char text[64] = "";
-
-    if (layer >= 0 && head >= 0)
-        snprintf(text, sizeof text, "%lld.%lld", (long long)layer, (long long)head);
-    else if (layer >= 0)
-        snprintf(text, sizeof text, "%lld", (long long)layer);
-    mi_table_str(t, text);
-}
-
 static void print_title(struct mi_buf *b, const struct mi_value *body)
 {
     const struct mi_value *groups = mi_get(body, "groups");
@@ -81,6 +69,7 @@ static void print_table(struct mi_buf *b, const struct mi_value *bodies, size_t 
     const struct mi_value *body = &bodies->as.array.item[first];
     struct mi_table t = {0};
     int64_t n_controls = 0;
+    char text[64];
 
     print_title(b, body);
     mi_table_column(&t, "layer", true);
@@ -95,7 +84,7 @@ static void print_table(struct mi_buf *b, const struct mi_value *bodies, size_t 
             n_controls++;
             continue;
         }
-        add_place(&t, other);
+        mi_table_str(&t, mi_layer_text(other, text, sizeof text));
         for (int c = 0; c < N_COLUMNS; c++)
             add_cell(&t, other, &columns[c]);
     }

@@ -5,6 +5,7 @@
 #include "data/metric.h"
 #include "figure/bars.h"
 #include "figure/table.h"
+#include "figure/views.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -76,7 +77,7 @@ static bool is_probe_metric(const char *metric)
 static bool is_probe(const struct mi_value *body)
 {
     return is_probe_metric(mi_get_str(body, "metric", "")) && mi_get_str(body, "method", NULL) &&
-           mi_get_str(body, "site", NULL) && !mi_get(body, "on");
+           mi_get_str(body, "site", NULL) && !mi_is_transfer(body);
 }
 
 static void build_index(struct index *x, const struct mi_value *bodies)
@@ -136,15 +137,7 @@ static void collect(struct series *s, const struct mi_value *bodies, size_t firs
 
 static const char *place_label(const struct mi_value *body, char *text, size_t size)
 {
-    int64_t layer = mi_get_int(body, "layer", -1), head = mi_get_int(body, "head", -1);
-
-    if (layer < 0)
-        snprintf(text, size, "-");
-    else if (head < 0)
-        snprintf(text, size, "%lld", (long long)layer);
-    else
-        snprintf(text, size, "%lld.%lld", (long long)layer, (long long)head);
-    return text;
+    return *mi_layer_text(body, text, size) ? text : "-";
 }
 
 static void add_estimate(struct mi_table *t, const struct mi_value *rec)
@@ -300,6 +293,29 @@ static void print_series(struct mi_buf *b, struct index *x, size_t first, const 
 
 /* ---- all other metrics ------------------------------------------------------------ */
 
+static bool has_own_view(const struct mi_value *body)
+{
+    return mi_is_unembed(body) || mi_is_attribution(body) || mi_is_transfer(body);
+}
+
+/* The views that come once, at the first record of their kind. */
+static bool print_view(struct mi_buf *b, const struct mi_value *bodies, const struct mi_value *body,
+                       bool seen[3], const char *metric, const struct mi_style *style)
+{
+    int kind = mi_is_unembed(body) ? 0 : mi_is_attribution(body) ? 1 : 2;
+
+    if (!has_own_view(body))
+        return false;
+    if (!seen[kind] && kind == 0)
+        mi_figure_unembed(b, bodies, style);
+    else if (!seen[kind] && kind == 1)
+        mi_figure_attribution(b, bodies, style);
+    else if (!seen[kind])
+        mi_figure_transfer(b, bodies, metric, style);
+    seen[kind] = true;
+    return true;
+}
+
 /* A table of the records that have this metric. */
 static void print_metric(struct mi_buf *b, const struct mi_value *bodies, const char *metric,
                          const struct mi_style *style)
@@ -313,7 +329,8 @@ static void print_metric(struct mi_buf *b, const struct mi_value *bodies, const 
     for (size_t i = 0; i < bodies->as.array.n; i++) {
         const struct mi_value *body = &bodies->as.array.item[i];
 
-        if (!is_probe(body) && strcmp(mi_get_str(body, "metric", ""), metric) == 0)
+        if (!is_probe(body) && !has_own_view(body) &&
+            strcmp(mi_get_str(body, "metric", ""), metric) == 0)
             mi_push(&arena, &some, *body);
     }
     if (b->len)
@@ -335,6 +352,7 @@ void mi_figure_scores(struct mi_buf *b, const struct mi_value *bodies, const cha
     struct index x = {0};
     struct mi_intern seen = {0};
     struct mi_buf key = {0};
+    bool seen_view[3] = {0};
 
     build_index(&x, bodies);
     metric = metric ? metric : "auroc";
@@ -344,7 +362,8 @@ void mi_figure_scores(struct mi_buf *b, const struct mi_value *bodies, const cha
         bool is_of_probe = is_probe(body);
         int64_t n = seen.n;
 
-        if (is_of_probe && mi_get_str(body, "control", NULL))
+        if ((is_of_probe && mi_get_str(body, "control", NULL)) ||
+            print_view(b, bodies, body, seen_view, metric, style))
             continue;
         set_series_key(&key, body);
         if (!is_of_probe) {

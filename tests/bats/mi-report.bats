@@ -88,6 +88,43 @@ run_stream() {
 	[[ ${lines[0]} == "cosine: <u, v> / (|u| |v|)" ]]
 }
 
+@test "mi-report: a transfer is a matrix" {
+	acts a.mi -v PAIRS=90
+	mi-probe transfer --by topic $SIDES --method mean-diff --draws 2 --at resid_post:2 a.mi -o s.mi
+	run_clean 0 mi-report s.mi
+	[[ ${lines[0]} == "resid_post:2, auroc on test groups: mean-diff" ]]
+	grep -qE '^fitted on +even +odd$' <<<"$output"
+	grep -qE '^odd +[01]\.[0-9]{3} \[.*\] +[01]\.[0-9]{3} \[' <<<"$output"
+	run_clean 0 mi-report --metric accuracy s.mi
+	[[ ${lines[0]} == *", accuracy on test groups"* ]]
+}
+
+@test "mi-report: what writes a direction is bars, unembedded directions are tokens" {
+	score() {
+		jq -n -c '{kind: "header", format: "mi-stream", version: [1, 0], content: "score", model: null,
+			tokenizer: null, template: null, sites: [], dtype: null, shard: null, provenance: []}'
+		jq -c '{kind: "score", lo: null, hi: null, n: 1, control: null, seed: 1} + .'
+		echo '{"kind": "end"}'
+	}
+	score >at.json <<-'END'
+		{"site": "z", "layer": 1, "head": 2, "method": "m", "to_site": "resid_post", "to_layer": 1, "metric": "contribution_diff", "value": -4}
+		{"site": "embed", "method": "m", "to_site": "resid_post", "to_layer": 1, "metric": "contribution_diff", "value": 2}
+		{"site": "resid_post", "layer": 1, "method": "m", "to_site": "resid_post", "to_layer": 1, "metric": "participation_ratio", "value": 1.8}
+	END
+	mi-view --encode at.json -o at.mi
+	run_clean 0 mi-report at.mi
+	[[ ${lines[0]} == "what writes resid_post:1, m: 2 parts, as spread as 1.8 equal ones"* ]]
+	[[ ${lines[3]} == *"z:1.2 -4.000 "*"########"* ]]
+	[[ ${lines[4]} == *"embed  2.000 "*"####"* ]]
+	score >un.json <<-'END'
+		{"site": "resid_post", "layer": 1, "head": null, "method": "m", "vector": 0, "side": "+", "folded": true, "metric": "entropy_z", "value": -2.5}
+		{"site": "resid_post", "layer": 1, "head": null, "method": "m", "vector": 0, "side": "+", "folded": true, "top": [[5, " a\n", 3.5], [6, "\u001b[1m", 3]], "metric": "entropy", "value": 1.25}
+	END
+	mi-view --encode un.json -o un.mi
+	run_clean 0 mi-report un.mi
+	[[ ${lines[3]} == "resid_post      1  m       +      1.250  -2.50   a\\n|\\x1b[1m" ]]
+}
+
 @test "mi-report: texts of several runs stand side by side" {
 	run_stream a.mi '"The capital of France is Paris, and it has been so for a long time indeed, they say."'
 	run_stream b.mi '"It is Rome."'

@@ -97,14 +97,14 @@ static void test_bars(void)
                                  {"10", 1, none, none, none},
                                  {"x", none, none, none, none},
                                  {"y", -3, none, none, none}};
-    const struct mi_bars bars = {"shares", 0, 1, 0.5, bar, 4};
+    const struct mi_bars bars = {"shares", 0, 1, 0.5, bar, 4, false};
     struct mi_buf b = {0};
 
     mi_bars_print(&b, &bars, &ascii);
     ok(strncmp(mi_buf_text(&b), "shares\n", 7) == 0, "title first");
-    ok(strstr(mi_buf_text(&b), " 0  0.500 [0.40, 0.60]  ########:   |") != NULL,
+    ok(strstr(mi_buf_text(&b), " 0  0.500 [0.40, 0.60]   ########   |") != NULL,
        "value, interval, bar, chance, control:\n%s", mi_buf_text(&b));
-    ok(strstr(mi_buf_text(&b), "10  1.000               ################\n") != NULL, "a full bar");
+    ok(strstr(mi_buf_text(&b), "10  1.000                ###############\n") != NULL, "a full bar");
     ok(strstr(mi_buf_text(&b), " x      -                       :\n") != NULL, "no value");
     ok(strstr(mi_buf_text(&b), "| highest control   : chance\n") != NULL, "legend");
     mi_buf_free(&b);
