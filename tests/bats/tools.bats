@@ -58,11 +58,6 @@ setup() {
 	done
 }
 
-# The verbs that the help of a tool lists.
-verbs_of() {
-	"$1" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p'
-}
-
 # refused_as NAME COMMAND...: exit 2, nothing on stdout, a message that names it, no file made.
 refused_as() {
 	local name=$1 status=0

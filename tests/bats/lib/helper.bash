@@ -96,3 +96,8 @@ not_under_asan() {
 full_device() {
 	[ -c /dev/full ] && echo /dev/full
 }
+
+# verbs_of TOOL: those that its help lists.
+verbs_of() {
+	"$1" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p'
+}
