@@ -2,7 +2,9 @@
  *
  * Values are built in an arena and never freed one by one; strings and tensor data are
  * borrowed (the caller keeps them alive, or copies them into the arena). Maps keep the
- * order in which their keys were set: that order is part of a record's canonical bytes. */
+ * order in which their keys were set: that order is part of a record's canonical bytes.
+ * A struct mi_value of an array or map refers to its elements: a plain copy of it shares
+ * them until either grows. Copy with mi_value_copy before changing one of two. */
 #ifndef MI_DATA_VALUE_H
 #define MI_DATA_VALUE_H
 

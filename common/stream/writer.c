@@ -54,7 +54,7 @@ static size_t block_limit(const struct mi_writer_state *s)
 }
 
 /* Sends what is compressed. */
-static int send(struct mi_writer_state *s, struct mi_error *err)
+static int send_ready(struct mi_writer_state *s, struct mi_error *err)
 {
     int status = mi_out_write(&s->out, s->ready.data, s->ready.len, err);
 
@@ -96,7 +96,7 @@ static int add_record(struct mi_writer_state *s, const char *kind, const struct 
         int status = pack_block(s, err);
 
         if (status == 0)
-            status = send(s, err);
+            status = send_ready(s, err);
         if (status < 0)
             return status;
     }
@@ -173,7 +173,7 @@ int mi_writer_put(struct mi_writer *w, const char *kind, const struct mi_value *
     if (status == 0 && s->block.len >= block_limit(s))
         status = pack_block(s, err);
     if (status == 0 && s->ready.len)
-        status = send(s, err);
+        status = send_ready(s, err);
     return note_failure(s, status);
 }
 
@@ -186,7 +186,7 @@ int mi_writer_flush(struct mi_writer *w, struct mi_error *err)
         return status;
     status = pack_block(w->state, err);
     if (status == 0)
-        status = send(w->state, err);
+        status = send_ready(w->state, err);
     return note_failure(w->state, status);
 }
 
@@ -213,7 +213,7 @@ static int put_end(struct mi_writer_state *s, const struct mi_value *inputs, str
     if (status == 0 && s->out.is_file)
         mi_seek_write(&s->seek, &s->ready);
     if (status == 0)
-        status = send(s, err);
+        status = send_ready(s, err);
     mi_arena_free(&arena);
     return status;
 }
