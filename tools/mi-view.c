@@ -5,7 +5,6 @@
 #include "base/progress.h"
 #include "base/tool.h"
 #include "job/stat.h"
-#include "job/stat.h"
 #include "stream/header.h"
 #include "stream/merge.h"
 #include "stream/select.h"

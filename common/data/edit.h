@@ -38,20 +38,20 @@ enum mi_edit_op {
 enum mi_align { MI_ALIGN_END, MI_ALIGN_SPAN, MI_ALIGN_MEAN };
 
 struct mi_edit_when {
-    char *source;          /* direction file, NULL: no condition */
+    char *source; /* direction file, NULL: no condition */
     struct mi_place at;
-    bool is_less;          /* "<" instead of ">" */
+    bool is_less; /* "<" instead of ">" */
     double threshold;
 };
 
 struct mi_edit {
     enum mi_edit_op op;
-    struct mi_places places;  /* expanded against the model */
-    char *sites;              /* as written, canonical spacing */
-    char *source;             /* file of the direction, or after `from`; NULL where the op has none */
-    double factor;            /* after `*`; 1 when absent */
-    bool in_scale;            /* `scale` after the number: counts in the direction's own scale */
-    double lo, hi;            /* of clamp */
+    struct mi_places places; /* expanded against the model */
+    char *sites;             /* as written, canonical spacing */
+    char *source;  /* file of the direction, or after `from`; NULL where the op has none */
+    double factor; /* after `*`; 1 when absent */
+    bool in_scale; /* `scale` after the number: counts in the direction's own scale */
+    double lo, hi; /* of clamp */
     struct mi_pos pos;
     enum mi_align align;
     struct mi_edit_when when;

@@ -21,9 +21,9 @@ enum mi_pos_kind { MI_POS_INDEX, MI_POS_RANGE, MI_POS_GEN, MI_POS_ROLE, MI_POS_S
 
 struct mi_pos_item {
     enum mi_pos_kind kind;
-    bool has_from, has_to;   /* of a range; an index has `from` only */
-    int64_t from, to;        /* negative: from the end */
-    char *name;              /* of a role or span; the pattern of a regex */
+    bool has_from, has_to; /* of a range; an index has `from` only */
+    int64_t from, to;      /* negative: from the end */
+    char *name;            /* of a role or span; the pattern of a regex */
     struct mi_regex regex;
 };
 
@@ -31,7 +31,7 @@ struct mi_pos_item {
 struct mi_pos {
     struct mi_pos_item *item; /* [n] */
     size_t n;
-    char *text;               /* canonical form, for provenance */
+    char *text; /* canonical form, for provenance */
 };
 
 /* A named range of tokens. */
@@ -43,9 +43,11 @@ struct mi_span {
 /* What a specification is resolved against. */
 struct mi_pos_tokens {
     int64_t n_tokens, n_prompt;
-    const struct mi_span *spans;  size_t n_spans;
-    const struct mi_span *roles;  size_t n_roles;
-    const char *const *piece;     /* [n_tokens] bytes of each token, for /regex/ */
+    const struct mi_span *spans;
+    size_t n_spans;
+    const struct mi_span *roles;
+    size_t n_roles;
+    const char *const *piece; /* [n_tokens] bytes of each token, for /regex/ */
     const size_t *piece_len;
 };
 

@@ -14,31 +14,31 @@
 
 /* In the order in which a forward pass reaches them inside a block. */
 enum mi_site {
-    MI_SITE_EMBED,            /* hook_embed [D] */
-    MI_SITE_RESID_PRE,        /* blocks.L.hook_resid_pre [D] */
-    MI_SITE_LN1_SCALE,        /* blocks.L.ln1.hook_scale [1] */
-    MI_SITE_LN1_NORMALIZED,   /* blocks.L.ln1.hook_normalized [D], before the weight */
-    MI_SITE_Q,                /* blocks.L.attn.hook_q [H, K], before rotation */
-    MI_SITE_K,                /* blocks.L.attn.hook_k [KV, K], before rotation */
-    MI_SITE_V,                /* blocks.L.attn.hook_v [KV, K] */
-    MI_SITE_ROT_Q,            /* blocks.L.attn.hook_rot_q [H, K] */
-    MI_SITE_ROT_K,            /* blocks.L.attn.hook_rot_k [KV, K] */
-    MI_SITE_ATTN_SCORES,      /* blocks.L.attn.hook_attn_scores [H, T keys], -inf where masked */
-    MI_SITE_PATTERN,          /* blocks.L.attn.hook_pattern [H, T keys] */
-    MI_SITE_Z,                /* blocks.L.attn.hook_z [H, K] */
-    MI_SITE_RESULT,           /* blocks.L.attn.hook_result [H, D] */
-    MI_SITE_ATTN_OUT,         /* blocks.L.hook_attn_out [D] */
-    MI_SITE_RESID_MID,        /* blocks.L.hook_resid_mid [D] */
-    MI_SITE_LN2_SCALE,        /* blocks.L.ln2.hook_scale [1] */
-    MI_SITE_LN2_NORMALIZED,   /* blocks.L.ln2.hook_normalized [D] */
-    MI_SITE_MLP_PRE,          /* blocks.L.mlp.hook_pre [M]: of a gated MLP the gate */
-    MI_SITE_MLP_PRE_LINEAR,   /* blocks.L.mlp.hook_pre_linear [M]: of a gated MLP the up projection */
-    MI_SITE_MLP_POST,         /* blocks.L.mlp.hook_post [M] */
-    MI_SITE_MLP_OUT,          /* blocks.L.hook_mlp_out [D] */
-    MI_SITE_RESID_POST,       /* blocks.L.hook_resid_post [D] */
-    MI_SITE_LN_FINAL_SCALE,      /* ln_final.hook_scale [1] */
+    MI_SITE_EMBED,          /* hook_embed [D] */
+    MI_SITE_RESID_PRE,      /* blocks.L.hook_resid_pre [D] */
+    MI_SITE_LN1_SCALE,      /* blocks.L.ln1.hook_scale [1] */
+    MI_SITE_LN1_NORMALIZED, /* blocks.L.ln1.hook_normalized [D], before the weight */
+    MI_SITE_Q,              /* blocks.L.attn.hook_q [H, K], before rotation */
+    MI_SITE_K,              /* blocks.L.attn.hook_k [KV, K], before rotation */
+    MI_SITE_V,              /* blocks.L.attn.hook_v [KV, K] */
+    MI_SITE_ROT_Q,          /* blocks.L.attn.hook_rot_q [H, K] */
+    MI_SITE_ROT_K,          /* blocks.L.attn.hook_rot_k [KV, K] */
+    MI_SITE_ATTN_SCORES,    /* blocks.L.attn.hook_attn_scores [H, T keys], -inf where masked */
+    MI_SITE_PATTERN,        /* blocks.L.attn.hook_pattern [H, T keys] */
+    MI_SITE_Z,              /* blocks.L.attn.hook_z [H, K] */
+    MI_SITE_RESULT,         /* blocks.L.attn.hook_result [H, D] */
+    MI_SITE_ATTN_OUT,       /* blocks.L.hook_attn_out [D] */
+    MI_SITE_RESID_MID,      /* blocks.L.hook_resid_mid [D] */
+    MI_SITE_LN2_SCALE,      /* blocks.L.ln2.hook_scale [1] */
+    MI_SITE_LN2_NORMALIZED, /* blocks.L.ln2.hook_normalized [D] */
+    MI_SITE_MLP_PRE,        /* blocks.L.mlp.hook_pre [M]: of a gated MLP the gate */
+    MI_SITE_MLP_PRE_LINEAR, /* blocks.L.mlp.hook_pre_linear [M]: of a gated MLP the up projection */
+    MI_SITE_MLP_POST,       /* blocks.L.mlp.hook_post [M] */
+    MI_SITE_MLP_OUT,        /* blocks.L.hook_mlp_out [D] */
+    MI_SITE_RESID_POST,     /* blocks.L.hook_resid_post [D] */
+    MI_SITE_LN_FINAL_SCALE, /* ln_final.hook_scale [1] */
     MI_SITE_LN_FINAL_NORMALIZED, /* ln_final.hook_normalized [D] */
-    MI_SITE_LOGITS,           /* unembed.hook_out [V]; short name "logits" */
+    MI_SITE_LOGITS,              /* unembed.hook_out [V]; short name "logits" */
     MI_SITES
 };
 
@@ -54,10 +54,10 @@ enum mi_site_shape {
 };
 
 struct mi_site_info {
-    const char *name;      /* short: "resid_post" */
-    const char *hook;      /* TransformerLens: "hook_resid_post", "attn.hook_z" */
+    const char *name; /* short: "resid_post" */
+    const char *hook; /* TransformerLens: "hook_resid_post", "attn.hook_z" */
     enum mi_site_shape shape;
-    bool is_global;        /* one a model, not one a layer */
+    bool is_global; /* one a model, not one a layer */
 };
 const struct mi_site_info *mi_site_info(enum mi_site s);
 int mi_site_find(const char *name); /* short name -> enum mi_site, or -1 */

@@ -16,15 +16,15 @@ enum { MI_MAX_RANK = 8 };
 
 struct mi_tensor {
     enum mi_dtype dtype;
-    int rank;                    /* 0 to MI_MAX_RANK; rank 0 is one element */
-    int64_t shape[MI_MAX_RANK];  /* [rank], each >= 0 */
-    const void *data;            /* borrowed; any alignment */
+    int rank;                   /* 0 to MI_MAX_RANK; rank 0 is one element */
+    int64_t shape[MI_MAX_RANK]; /* [rank], each >= 0 */
+    const void *data;           /* borrowed; any alignment */
 };
 
-const char *mi_dtype_name(enum mi_dtype d);          /* "f32" */
-int mi_dtype_parse(const char *name);                /* enum mi_dtype or -1 */
+const char *mi_dtype_name(enum mi_dtype d); /* "f32" */
+int mi_dtype_parse(const char *name);       /* enum mi_dtype or -1 */
 size_t mi_dtype_size(enum mi_dtype d);
-int64_t mi_tensor_count(const struct mi_tensor *t);  /* elements; -1 when that overflows */
+int64_t mi_tensor_count(const struct mi_tensor *t); /* elements; -1 when that overflows */
 size_t mi_tensor_bytes(const struct mi_tensor *t);
 
 struct mi_tensor mi_tensor_1(enum mi_dtype d, int64_t n, const void *data);

@@ -19,9 +19,9 @@ enum mi_value_kind {
     MI_NIL,
     MI_BOOL,
     MI_INT,
-    MI_REAL,   /* finite; 64 bits */
-    MI_STR,    /* valid UTF-8, may hold NUL bytes */
-    MI_BIN,    /* any bytes */
+    MI_REAL, /* finite; 64 bits */
+    MI_STR,  /* valid UTF-8, may hold NUL bytes */
+    MI_BIN,  /* any bytes */
     MI_ARRAY,
     MI_MAP,    /* keys are distinct strings */
     MI_TENSOR, /* on the wire a map {dtype, shape, data} */

@@ -45,6 +45,7 @@ int mi_codec_get(struct mi_arena *a, const void *bytes, size_t n, struct mi_wire
 /* Index of the first NaN or infinity in any tensor of the body, but for the -Infinity of
  * masked attention scores (site "attn_scores"): fails with MI_EXIT_DATA and names what
  * and where. */
-int mi_codec_finite(const char *kind, const struct mi_value *body, struct mi_error *err) MI_MUST_USE;
+int mi_codec_finite(const char *kind, const struct mi_value *body,
+                    struct mi_error *err) MI_MUST_USE;
 
 #endif

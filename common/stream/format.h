@@ -74,15 +74,15 @@
 enum {
     MI_FORMAT_MAJOR = 1,
     MI_FORMAT_MINOR = 0,
-    MI_MAGIC_SIZE = 20,          /* the magic frame, all of it */
-    MI_MAGIC_HAS_TABLE = 1,      /* flag: a seek table ends the stream */
-    MI_BLOCK_MAX = 8 << 20,      /* uncompressed bytes of a block of several records */
-    MI_HEADER_MAX = 16 << 20,    /* bytes of the header record */
-    MI_WINDOW_MAX = 128 << 20,   /* of a zstd frame */
-    MI_DEPTH_MAX = 32,           /* containers within containers, the record's own array counted */
-    MI_VALUES_MAX = 1 << 22,     /* values of one record, keys counted */
-    MI_STRING_MAX = 16 << 20,    /* bytes of a string */
-    MI_KIND_MAX = 32,            /* bytes of a record's kind */
+    MI_MAGIC_SIZE = 20,        /* the magic frame, all of it */
+    MI_MAGIC_HAS_TABLE = 1,    /* flag: a seek table ends the stream */
+    MI_BLOCK_MAX = 8 << 20,    /* uncompressed bytes of a block of several records */
+    MI_HEADER_MAX = 16 << 20,  /* bytes of the header record */
+    MI_WINDOW_MAX = 128 << 20, /* of a zstd frame */
+    MI_DEPTH_MAX = 32,         /* containers within containers, the record's own array counted */
+    MI_VALUES_MAX = 1 << 22,   /* values of one record, keys counted */
+    MI_STRING_MAX = 16 << 20,  /* bytes of a string */
+    MI_KIND_MAX = 32,          /* bytes of a record's kind */
 };
 
 #define MI_MAGIC_FRAME 0x184D2A53u /* number of the skippable frame that begins a stream */

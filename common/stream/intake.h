@@ -14,8 +14,8 @@ struct mi_intake {
     struct mi_in in;
     struct mi_buf buf; /* what was read and not yet taken begins at `at` */
     size_t at;
-    uint64_t offset;   /* of that byte in the input */
-    bool is_at_end;    /* nothing comes after what is in buf */
+    uint64_t offset; /* of that byte in the input */
+    bool is_at_end;  /* nothing comes after what is in buf */
 };
 
 void mi_intake_open(struct mi_intake *s, struct mi_in *in); /* *in moves into s */

@@ -18,7 +18,7 @@ struct mi_reader {
 };
 
 struct mi_record {
-    uint64_t sequence;          /* 0 is the header */
+    uint64_t sequence; /* 0 is the header */
     const char *kind;
     const struct mi_value *body;
 };

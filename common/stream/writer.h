@@ -22,7 +22,8 @@ struct mi_writer {
  * written before the first record is. */
 int mi_writer_open(struct mi_writer *w, const char *path, struct mi_error *err) MI_MUST_USE;
 /* The header must come first, once: a map as stream/header.h builds it. */
-int mi_writer_header(struct mi_writer *w, const struct mi_value *header, struct mi_error *err) MI_MUST_USE;
+int mi_writer_header(struct mi_writer *w, const struct mi_value *header,
+                     struct mi_error *err) MI_MUST_USE;
 /* Writes record [sequence, kind, body]. A float tensor with NaN or infinity is refused
  * (MI_EXIT_DATA, naming kind, id and element), but for masked attention scores, whose
  * site allows -Infinity. */
@@ -33,10 +34,11 @@ int mi_writer_put(struct mi_writer *w, const char *kind, const struct mi_value *
 int mi_writer_flush(struct mi_writer *w, struct mi_error *err) MI_MUST_USE;
 /* Writes the end record {records, bytes, digest, inputs, status} and commits the file.
  * `inputs`: array of maps {name?, digest} of everything that was read, or NULL. */
-int mi_writer_end(struct mi_writer *w, const struct mi_value *inputs, struct mi_error *err) MI_MUST_USE;
+int mi_writer_end(struct mi_writer *w, const struct mi_value *inputs,
+                  struct mi_error *err) MI_MUST_USE;
 void mi_writer_close(struct mi_writer *w); /* accepts {0}; without _end the output stays cut */
 uint64_t mi_writer_records(const struct mi_writer *w);
 struct mi_digest mi_writer_digest(const struct mi_writer *w); /* of the records so far */
-uint64_t mi_writer_bytes(const struct mi_writer *w); /* compressed, so far */
+uint64_t mi_writer_bytes(const struct mi_writer *w);          /* compressed, so far */
 
 #endif
