@@ -208,6 +208,9 @@ bench: all $(BENCHES) models/smollm2.gguf
 ## parity: compare with other implementations (in a Python environment outside the tree)
 parity: all models/smollm2.gguf
 	$(Q)MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh tests/parity/run.sh
+## regold: write what the commands of the documents print now into the documents
+regold: all
+	@MI_BIN='$(abspath $(B)/bin)' sh scripts/run-cookbook.sh --regold README.md docs/cookbook.md
 ## fuzz: build the fuzz targets with clang, one program for each parser, in build/fuzz/fuzz
 fuzz:
 	$(AGAIN) MODE=fuzz OPENMP=0 CC=clang fuzz-build
@@ -250,5 +253,5 @@ help:
 print-%: ; @printf '%s\n' '$($*)'
 
 .PHONY: all bench check check-build check-run check-unit check-bats check-asan check-layers \
-        clean demo demo-run deps dist fuzz fuzz-build help install lint parity uninstall
+        clean demo demo-run deps dist fuzz fuzz-build help install lint parity regold uninstall
 -include $(SRCS:%.c=$(B)/%.d)
