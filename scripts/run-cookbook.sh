@@ -11,8 +11,8 @@
 #
 # What differs is shown as a diff; exit 1. --regold writes what was printed into the file
 # instead. A block that names a file in models/ is left alone when that file is not there, or
-# with --no-model; so is one that imports msgpack where Python has no such package. The tools
-# are taken from MI_BIN, else from build/release/bin.
+# with --no-model; so is one that imports msgpack where Python has no such package
+# (PYTHON=... names another one). The tools are taken from MI_BIN, else from build/release/bin.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -31,7 +31,7 @@ done
 }
 models=" $([ -z "$model" ] || find "$root/models" -type f -name '*.*' 2>/dev/null |
 	sed 's|.*/||' | tr '\n' ' ')"
-python=$(python3 -c 'import msgpack, zstandard; print("yes")' 2>/dev/null) || :
+python=$("${PYTHON:-python3}" -c 'import msgpack, zstandard; print("yes")' 2>/dev/null) || :
 bin=$(cd "${MI_BIN:-$root/build/release/bin}" && pwd)
 
 # What the caller's shell has set must not change an output.
@@ -110,6 +110,7 @@ run() {
 	done
 	cat >"$1/run" <<-'END'
 		folder=$1 number=1
+		python3() { command "${PYTHON:-python3}" "$@"; }
 		cd "$folder/work"
 		while [ -e "$folder/$number.cmd" ]; do
 			. "$folder/$number.cmd" >"$folder/$number.out" 2>&1 </dev/null || {
