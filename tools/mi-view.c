@@ -458,7 +458,7 @@ int main(int argc, char **argv)
     int status;
 
     mi_tool_start(&tool, argv);
-    for (int i = 0; verbs[2 * i] && argc > 1; i++)
+    for (size_t i = 0; verbs[2 * i] && argc > 1; i++)
         if (strcmp(argv[1], verbs[2 * i]) == 0) {
             mi_tool_verb(argc, argv);
             status = run[i](argc - 1, argv + 1, &o);

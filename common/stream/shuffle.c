@@ -11,8 +11,8 @@
         for (size_t i = 0; i < n; i++) {                                             \
             type v;                                                                  \
                                                                                      \
-            memcpy(&v, x + i * size, size);                                          \
-            for (size_t b = 0; b < size; b++)                                        \
+            memcpy(&v, x + i * (size), size);                                        \
+            for (size_t b = 0; b < (size); b++)                                      \
                 y[b * n + i] = (unsigned char)(v >> (8 * b));                        \
         }                                                                            \
     }                                                                                \
@@ -21,7 +21,7 @@
         for (size_t i = 0; i < n; i++) {                                             \
             type v = 0;                                                              \
                                                                                      \
-            for (size_t b = 0; b < size; b++)                                        \
+            for (size_t b = 0; b < (size); b++)                                      \
                 v = (type)(v | (type)x[b * n + i] << (8 * b));                       \
             memcpy(y + i * size, &v, size);                                          \
         }                                                                            \

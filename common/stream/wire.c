@@ -283,7 +283,7 @@ static int take_length(struct walk *w, size_t size, uint64_t least, uint64_t *le
 
 static int walk_sized(struct walk *w, unsigned char head, bool is_key, struct mi_error *err)
 {
-    uint64_t len;
+    uint64_t len = 0;
     int status;
 
     if (head >= 0xc4 && head <= 0xc6) { /* bin 8, 16, 32 */

@@ -130,7 +130,7 @@ static int put_header(struct mi_writer_state *s, const struct mi_value *header,
     unsigned char magic[MI_MAGIC_SIZE];
     int status;
 
-    if ((status = mi_header_check(header, err)) < 0 || (status = mi_codec_check(header, err)) < 0)
+    if (mi_header_check(header, err) < 0 || mi_codec_check(header, err) < 0)
         return mi_fail_in(err, "header");
     mi_magic_write(magic, s->out.is_file);
     mi_buf_add(&s->ready, magic, sizeof magic);
