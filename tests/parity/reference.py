@@ -23,7 +23,7 @@ BLOCK = {
     "attn_q": "self_attn.q_proj",
     "attn_k": "self_attn.k_proj",
     "attn_v": "self_attn.v_proj",
-    "attn_output.weight": "self_attn.o_proj.weight",
+    "attn_output": "self_attn.o_proj",
     "ffn_gate.weight": "mlp.gate_proj.weight",
     "ffn_up.weight": "mlp.up_proj.weight",
     "ffn_down.weight": "mlp.down_proj.weight",
@@ -98,7 +98,8 @@ def load(path):
     elif window:
         model = MistralForCausalLM(MistralConfig(sliding_window=window, **common))
     else:
-        model = LlamaForCausalLM(LlamaConfig(**common))
+        model = LlamaForCausalLM(LlamaConfig(attention_bias="blk.0.attn_q.bias" in tensors,
+                                             **common))
     state = {"model.embed_tokens.weight": tensors.pop("token_embd.weight"),
              "model.norm.weight": tensors.pop("output_norm.weight")}
     state["lm_head.weight"] = tensors.pop("output.weight", state["model.embed_tokens.weight"])
