@@ -3,14 +3,11 @@
 #include "base/escape.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "job/capture_size.h"
 #include "stream/record.h"
 
 #include <math.h>
 #include <string.h>
-
-/* Values of one pass are held until their records are written; passes are made small enough
- * for this many bytes, where one prompt alone does not need more. */
-enum { HELD_BYTES = 48 << 20, KEYS_GUESS = 256 };
 
 struct capture {
     struct mi_session *session;
@@ -43,95 +40,6 @@ struct capture {
     const float **x; /* [n_places] of one item */
     struct mi_arena arena;
 };
-
-static bool is_after(enum mi_site s)
-{
-    return mi_site_info(s)->is_global && s != MI_SITE_EMBED;
-}
-
-/* ---- sizes --------------------------------------------------------------------- */
-
-/* Numbers of one position at a place. */
-static int64_t place_size(const struct capture *c, size_t p, int64_t n_keys)
-{
-    int64_t rows, width;
-
-    mi_place_shape(&c->o->places.item[p], &c->session->model.config.dims, n_keys, &rows, &width);
-    return rows * (width ? width : n_keys);
-}
-
-static int64_t position_size(const struct capture *c, int64_t n_keys)
-{
-    int64_t n = 0;
-
-    for (size_t p = 0; p < c->o->places.n; p++)
-        n += place_size(c, p, n_keys);
-    return n;
-}
-
-static int last_block(const struct mi_places *places, bool *has_after)
-{
-    int last = 0;
-
-    *has_after = false;
-    for (size_t i = 0; i < places->n; i++) {
-        if (is_after(places->item[i].site))
-            *has_after = true;
-        else if (places->item[i].layer > last)
-            last = places->item[i].layer;
-    }
-    return last;
-}
-
-/* How many positions a prompt can have at most; 0: as many as it has tokens. */
-static int64_t positions_at_most(const struct mi_pos *pos)
-{
-    for (size_t i = 0; i < pos->n; i++)
-        if (pos->item[i].kind != MI_POS_INDEX)
-            return 0;
-    return (int64_t)pos->n;
-}
-
-/* Rows and items of a pass. */
-static int choose_sizes(const struct capture *c, int *rows, int *items, struct mi_error *err)
-{
-    int64_t bytes = position_size(c, KEYS_GUESS) * (int64_t)sizeof(float), most;
-    int64_t per_item = positions_at_most(c->o->pos);
-    int r;
-
-    *items = INT32_MAX;
-    *rows = c->o->max_rows;
-    if (*rows == 0) {
-        r = mi_batch_rows(c->session, c->limit, 1, 0,
-                          HELD_BYTES + (int64_t)c->session->model.file.map.size, rows, err);
-        if (r < 0)
-            return r;
-    }
-    most = HELD_BYTES / (bytes > 0 ? bytes : 1);
-    if (per_item && most / per_item < *items)
-        *items = most / per_item > 1 ? (int)(most / per_item) : 1;
-    else if (!per_item && c->o->max_rows == 0 && most < *rows)
-        *rows = most > 1 ? (int)most : 1;
-    return 0;
-}
-
-int mi_capture_check(const struct mi_session *s, const struct mi_capture_options *o,
-                     struct mi_error *err)
-{
-    char text[48];
-
-    for (size_t i = 0; o->reduce && i < o->places.n; i++)
-        if (mi_site_info(o->places.item[i].site)->shape == MI_SHAPE_KEYS)
-            return mi_fail(err, MI_EXIT_USAGE,
-                           "--reduce: %s is as wide as its prompt is long; it has no mean",
-                           mi_place_text(&o->places.item[i], text));
-    if (o->reduce && mi_reduce_bytes(&o->places, &s->model.config.dims, o->reduce, 1) >
-                         mi_memory_limit(o->max_memory))
-        return mi_fail(
-            err, MI_EXIT_SYS, "the statistics of these sites need %lld MiB",
-            (long long)(mi_reduce_bytes(&o->places, &s->model.config.dims, o->reduce, 1) >> 20));
-    return 0;
-}
 
 void mi_capture_header(const struct mi_capture_options *o, struct mi_arena *a,
                        struct mi_value *header)
@@ -198,7 +106,7 @@ static int prepare_item(struct capture *c, int i, int64_t first_row, int64_t *n_
     };
     for (size_t p = 0; p < c->o->places.n; p++) {
         c->offset[(size_t)i * c->o->places.n + p] = *n_values;
-        *n_values += n * place_size(c, p, t.n_tokens);
+        *n_values += n * mi_capture_place_size(c->session, c->o, p, t.n_tokens);
     }
     return 0;
 }
@@ -310,7 +218,7 @@ static struct mi_tensor shape_of(const struct capture *c, int i, size_t p)
 
 static int put_act(struct capture *c, int i, size_t p, struct mi_error *err)
 {
-    int64_t size = place_size(c, p, c->batch.item[i].prompt.n_tokens);
+    int64_t size = mi_capture_place_size(c->session, c->o, p, c->batch.item[i].prompt.n_tokens);
     int64_t n = c->n_position[i] * size;
     const float *x = c->x[p];
     struct mi_act_record act = {
@@ -344,7 +252,8 @@ static int put_item(struct capture *c, int i, struct mi_error *err)
 
     for (size_t p = 0; r == 0 && p < n_places; p++) {
         c->x[p] = c->value + c->offset[(size_t)i * n_places + p];
-        r = check_values(c, i, p, c->x[p], place_size(c, p, item->prompt.n_tokens), err);
+        r = check_values(c, i, p, c->x[p],
+                         mi_capture_place_size(c->session, c->o, p, item->prompt.n_tokens), err);
     }
     if (r < 0)
         return r;
@@ -380,12 +289,9 @@ static int run_batch(struct capture *c, struct mi_capture_totals *totals, struct
 
 static void start(struct capture *c, struct mi_session *s, const struct mi_capture_options *o)
 {
-    int last;
-
     c->session = s;
     c->o = o;
-    last = last_block(&o->places, &c->has_after);
-    c->n_layers = c->has_after ? 0 : last + 1;
+    c->n_layers = mi_capture_layers(&o->places, &c->has_after);
     c->limit = mi_memory_limit(o->max_memory);
     c->x = mi_alloc_n(o->places.n, sizeof *c->x);
 }
@@ -425,7 +331,7 @@ int mi_capture(struct mi_session *s, struct mi_source *src, struct mi_editor *ed
     if (o->reduce)
         mi_reducer_open(&c.reducer, &o->places, &s->model.config.dims, o->reduce, o->by,
                         o->pos->text, first);
-    r = choose_sizes(&c, &rows, &items, err);
+    r = mi_capture_sizes(s, o, c.limit, &rows, &items, err);
     while (r == 0) {
         r = mi_batch_next(&c.batch, src, s, rows, items, err);
         if (r <= 0)
@@ -437,82 +343,6 @@ int mi_capture(struct mi_session *s, struct mi_source *src, struct mi_editor *ed
         r = mi_fail(err, MI_EXIT_NO, "no prompt has a token at '%s'", o->pos->text);
     if (r == 0 && o->reduce)
         r = mi_reducer_write(&c.reducer, last, mi_source_is_sharded(src), out, err);
-    finish(&c);
-    return r;
-}
-
-/* ---- without running --------------------------------------------------------------- */
-
-/* Attention's share: a dot and a mix of d_head numbers for each query, head and key. */
-static double attention_flops(const struct mi_dims *d, int n_layers, double n)
-{
-    return 4.0 * n_layers * d->n_heads * d->d_head * n * (n + 1) / 2;
-}
-
-static int plan_item(struct capture *c, struct mi_item *item, int n_layers,
-                     struct mi_capture_totals *t, struct mi_error *err)
-{
-    const struct mi_model *m = &c->session->model;
-    struct mi_pos_tokens tokens = mi_item_tokens(item);
-    int64_t *position = NULL, n;
-    size_t cap = 0;
-
-    n = mi_pos_resolve(c->o->pos, &tokens, &position, &cap, err);
-    mi_free(position);
-    if (n < 0)
-        return mi_fail_in(err, "prompt '%s'", mi_quote(item->prompt.id));
-    t->n_prompts++;
-    t->n_tokens += tokens.n_tokens;
-    t->n_positions += n;
-    t->flops += (double)tokens.n_tokens * mi_model_flops_per_token(m, 0, n_layers) +
-                attention_flops(&m->config.dims, n_layers, (double)tokens.n_tokens);
-    if (c->has_after)
-        t->flops += (double)n * mi_model_flops_per_logits(m);
-    if (!c->o->reduce)
-        t->bytes += (double)n * (double)position_size(c, tokens.n_tokens) *
-                    (double)mi_dtype_size(c->o->dtype);
-    return 0;
-}
-
-int mi_capture_plan(struct mi_session *s, struct mi_source *src, const struct mi_capture_options *o,
-                    struct mi_capture_totals *totals, struct mi_error *err)
-{
-    const struct mi_dims *d = &s->model.config.dims;
-    struct capture c = {0};
-    int64_t longest = 1, held = 0, units, first, last;
-    int rows = 0, items = 0, n_layers, r;
-
-    *totals = (struct mi_capture_totals){0};
-    start(&c, s, o);
-    n_layers = c.n_layers ? c.n_layers : d->n_layers;
-    r = choose_sizes(&c, &rows, &items, err);
-    while (r == 0) {
-        struct mi_item item;
-
-        r = mi_source_next(src, s, &item, err);
-        if (r <= 0)
-            break;
-        r = plan_item(&c, &item, n_layers, totals, err);
-        if (item.prompt.n_tokens > longest) {
-            longest = item.prompt.n_tokens;
-            held = longest * position_size(&c, longest) * (int64_t)sizeof(float);
-        }
-        mi_item_free(&item);
-    }
-    mi_source_units(src, &units, &first, &last);
-    if (rows > totals->n_tokens)
-        rows = (int)totals->n_tokens;
-    if (rows < longest)
-        rows = (int)longest;
-    totals->peak = (double)s->model.file.map.size +
-                   (double)mi_forward_bytes(&s->model, rows, longest) +
-                   (double)(held > HELD_BYTES ? held : HELD_BYTES);
-    if (o->reduce) {
-        double sums = (double)mi_reduce_bytes(&o->places, d, o->reduce, last - first);
-
-        totals->peak += sums;
-        totals->bytes = (double)mi_reduce_bytes(&o->places, d, o->reduce, 1) / 2;
-    }
     finish(&c);
     return r;
 }

@@ -1,4 +1,4 @@
-/* job/editor_state.h: edits made ready (private to job/editor.c and job/edit_rows.c). */
+/* job/editor_state.h: edits made ready (private to job/editor.c, edit_ready.c and edit_rows.c). */
 #ifndef MI_JOB_EDITOR_STATE_H
 #define MI_JOB_EDITOR_STATE_H
 
@@ -60,6 +60,12 @@ struct mi_editor_state {
     float *tmp;        /* scratch of edit_rows.c */
     size_t cap_tmp;
 };
+
+/* Fetch what a place, and the condition, of an edit need from its files; check that it fits. */
+int mi_ready_place(const struct mi_ready *ready, struct mi_ready_place *at,
+                   const struct mi_dims *dims, struct mi_error *err) MI_MUST_USE;
+int mi_ready_condition(struct mi_ready *ready, const struct mi_dims *dims,
+                       struct mi_error *err) MI_MUST_USE;
 
 /* Order in which a pass reaches places. */
 int64_t mi_place_order(enum mi_site site, int layer);

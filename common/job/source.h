@@ -10,7 +10,7 @@
 #include "stream/record.h"
 
 struct mi_shard {
-    int64_t index, of; /* 0-based; of = 0: everything, and the header says nothing of shards */
+    int64_t index, of; /* 0-based; of = 0: everything, and no shard in the header */
 };
 /* "3/8" with 0 <= 3 < 8. MI_EXIT_USAGE. */
 int mi_shard_parse(struct mi_shard *s, const char *text, struct mi_error *err) MI_MUST_USE;
