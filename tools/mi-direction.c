@@ -9,6 +9,7 @@
 #include "job/compare.h"
 #include "job/export.h"
 #include "job/fit.h"
+#include "job/fit_stat.h"
 #include "job/unembed.h"
 #include "stream/header.h"
 
@@ -20,7 +21,7 @@
 enum verb { FIT, SELECT, COMPARE, UNEMBED, ATTRIBUTE, EXPORT };
 
 static const char *const verbs[] = {
-    "fit",       "[OPTION]... [ACTS]        directions from activations of two sides",
+    "fit",       "[OPTION]... [ACTS | STATS]  directions from activations of two sides",
     "select",    "[OPTION]... [DIRECTIONS]  the directions of some places or methods",
     "compare",   "[OPTION]... DIRECTIONS... cosines and principal angles between directions",
     "unembed",   "-m MODEL [OPTION]... [DIRECTIONS]  tokens and entropy, beside random directions",
@@ -66,6 +67,7 @@ struct options {
 
 struct work {
     struct mi_writer out;
+    struct mi_reader in; /* until it is known what it holds */
     struct mi_acts acts;
     struct mi_dirs dirs;
     struct mi_session session;
@@ -241,12 +243,34 @@ static int begin(struct work *w, struct options *opt, const struct mi_value *fro
     return mi_writer_header(&w->out, &header, err);
 }
 
+/* Statistics know neither groups nor positions. */
+static int fit_stats(struct work *w, struct options *opt, struct mi_error *err)
+{
+    int64_t n;
+    int r;
+
+    if (opt->part || opt->pool || opt->acts.group_by)
+        return mi_fail(err, MI_EXIT_USAGE,
+                       "--part, --pool and --group-by need activations, not "
+                       "statistics");
+    if ((r = begin(w, opt, mi_reader_header(&w->in), "dir", err)) < 0 ||
+        (r = mi_fit_stat(&w->in, opt->acts.sides, opt->acts.at, &opt->fit, &w->out, &n, err)) < 0)
+        return r;
+    mi_origin_input(&opt->origin, &w->in);
+    return 0;
+}
+
 static int fit(struct work *w, struct options *opt, struct mi_error *err)
 {
     int64_t n;
-    int r = mi_acts_open(&w->acts, opt->inputs[0], &opt->acts, err);
+    int r = mi_acts_check_options(&opt->acts, err);
 
-    if (r < 0 || (r = begin(w, opt, mi_reader_header(&w->acts.reader), "dir", err)) < 0 ||
+    if (r < 0 || (r = mi_reader_open(&w->in, opt->inputs[0], err)) < 0)
+        return r;
+    if (strcmp(mi_get_str(mi_reader_header(&w->in), "content", ""), "stat") == 0)
+        return fit_stats(w, opt, err);
+    if ((r = mi_acts_open_reader(&w->acts, &w->in, &opt->acts, err)) < 0 ||
+        (r = begin(w, opt, mi_reader_header(&w->acts.reader), "dir", err)) < 0 ||
         (r = mi_fit(&w->acts, &opt->fit, &w->out, &n, err)) < 0)
         return r;
     mi_origin_input(&opt->origin, &w->acts.reader);
@@ -395,6 +419,7 @@ static int run(struct options *opt)
     if (r == 0 && is_stream)
         r = mi_writer_end(&w.out, &opt->origin.inputs, &err);
     mi_writer_close(&w.out);
+    mi_reader_close(&w.in);
     mi_acts_close(&w.acts);
     mi_dirs_free(&w.dirs);
     mi_session_close(&w.session);

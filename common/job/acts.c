@@ -47,22 +47,32 @@ static int check_header(struct mi_acts *a, struct mi_error *err)
     return 0;
 }
 
-int mi_acts_open(struct mi_acts *a, const char *path, const struct mi_acts_options *o,
-                 struct mi_error *err)
+int mi_acts_check_options(const struct mi_acts_options *o, struct mi_error *err)
 {
-    struct mi_places check = {0};
+    struct mi_places places = {0};
+    char *name[2] = {NULL, NULL};
     int r = 0;
 
-    *a = (struct mi_acts){.options = *o};
     if (o->sides)
+        r = mi_sides_parse(name, o->sides, err);
+    if (r == 0 && o->at && !strchr(o->at, '*')) /* what * stands for the header says */
+        r = mi_places_parse(&places, o->at, NULL, err);
+    mi_free(name[0]);
+    mi_free(name[1]);
+    mi_places_free(&places);
+    return r;
+}
+
+int mi_acts_open_reader(struct mi_acts *a, struct mi_reader *in, const struct mi_acts_options *o,
+                        struct mi_error *err)
+{
+    int r;
+
+    *a = (struct mi_acts){.options = *o, .reader = *in};
+    *in = (struct mi_reader){0};
+    r = check_header(a, err);
+    if (r == 0 && o->sides)
         r = mi_sides_parse(a->side_name, o->sides, err);
-    if (r == 0 && o->at && !strchr(o->at, '*'))
-        r = mi_places_parse(&check, o->at, NULL, err);
-    mi_places_free(&check);
-    if (r == 0)
-        r = mi_reader_open(&a->reader, path, err);
-    if (r == 0)
-        r = check_header(a, err);
     if (r == 0) {
         a->dims = read_dims(mi_get(mi_reader_header(&a->reader), "model"));
         if (o->at)
@@ -71,6 +81,18 @@ int mi_acts_open(struct mi_acts *a, const char *path, const struct mi_acts_optio
     if (r < 0)
         mi_acts_close(a);
     return r;
+}
+
+int mi_acts_open(struct mi_acts *a, const char *path, const struct mi_acts_options *o,
+                 struct mi_error *err)
+{
+    struct mi_reader in = {0};
+    int r = mi_acts_check_options(o, err);
+
+    *a = (struct mi_acts){0};
+    if (r == 0)
+        r = mi_reader_open(&in, path, err);
+    return r < 0 ? r : mi_acts_open_reader(a, &in, o, err);
 }
 
 void mi_acts_close(struct mi_acts *a)
@@ -100,7 +122,7 @@ const char *mi_acts_position(const struct mi_acts *a)
         const struct mi_value *step = &steps->as.array.item[i];
 
         if (strcmp(mi_get_str(step, "tool", ""), "mi-capture") == 0)
-            return mi_get_str(mi_get(step, "options"), "pos", NULL);
+            return mi_get_str(mi_get(step, "options"), "pos", "last"); /* its default */
     }
     return NULL;
 }

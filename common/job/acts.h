@@ -97,6 +97,11 @@ struct mi_acts_rows {
  * stream of another content, or one shard of a run, fails with MI_EXIT_DATA. */
 int mi_acts_open(struct mi_acts *a, const char *path, const struct mi_acts_options *o,
                  struct mi_error *err) MI_MUST_USE;
+/* The same from a stream that is open already; *in is taken over, also on failure. */
+int mi_acts_open_reader(struct mi_acts *a, struct mi_reader *in, const struct mi_acts_options *o,
+                        struct mi_error *err) MI_MUST_USE;
+/* The checks of the options alone, for before an input is opened. */
+int mi_acts_check_options(const struct mi_acts_options *o, struct mi_error *err) MI_MUST_USE;
 /* 1: the rows of a wanted record; 0: the end was seen, and every wanted pair is whole; < 0.
  * MI_EXIT_DATA: a record before its prompt, a prompt twice, rows that are not finite, pairs
  * that miss a member (up to ten are named), no wanted rows at all. */

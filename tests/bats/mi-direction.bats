@@ -302,3 +302,28 @@ parts() {
 	run_clean 3 mi-direction export e.mi -o x.gguf
 	says "two directions of layer 1"
 }
+
+@test "mi-direction: statistics give the vectors that the rows give" {
+	need_model
+	for i in $(seq 12); do
+		for s in honest untruthful; do
+			echo "{\"id\": \"$i$s\", \"pair\": $i, \"side\": \"$s\", \"text\": \"An $s person says $i\"}"
+		done
+	done >prompts.jsonl
+	capture() { mi-capture -q -m "$MODEL" --at z:0.0-1 prompts.jsonl "$@"; }
+	capture -o a.mi
+	capture --reduce second --by side -o s.mi
+	mi-direction fit $SIDES --method mean-diff,mass-mean --rtol 0.001 a.mi -o d.mi
+	run_clean 0 mi-direction fit $SIDES --method mean-diff,mass-mean --rtol 0.001 s.mi -o e.mi
+	for f in d e; do mi-view $f.mi | jq -c 'select(.v) | .v.data + [.scale, .threshold] | .[]' >$f; done
+	paste d e | awk '{ d = $1 - $2; if (d > 1e-4 || d < -1e-4) bad = 1 } END { exit bad || NR != 264 }'
+	run_clean 3 mi-direction fit $SIDES --method logistic s.mi -o f.mi
+	says "method 'logistic' needs activations, not statistics"
+	run_clean 2 mi-direction fit s.mi -o f.mi
+	says "which class is positive?"
+	run_clean 2 mi-direction fit $SIDES --part train s.mi -o f.mi
+	run_clean 3 mi-direction fit --sides a,b s.mi -o f.mi
+	nothing_left f.mi
+	# steering with it works like with any other
+	run_clean 0 mi-direction select --method mean-diff --at z:0.1 e.mi -o g.mi
+}
