@@ -28,8 +28,9 @@ struct mi_attention_block {
 };
 
 struct mi_kernels {
-    int few_max; /* rows of x up to which `few` is the faster */
-    int tile_n;  /* the tile's rows of W: tasks start at multiples of it */
+    int few_max;      /* rows of x up to which `few` is the faster, for weights that */
+    int few_max_slow; /* are unpacked fast (plain, Q8_0), and for the others */
+    int tile_n;       /* the tile's rows of W: tasks start at multiples of it */
 
     /* Rows n0 .. n1 - 1 of W times m rows of X. `many` takes at most MI_TILE_ROWS rows of W
      * and a scratch of MI_TILE_FLOATS, 64-byte aligned. */

@@ -5,6 +5,7 @@
 
 const struct mi_kernels KERNEL(mi_kernels) = {
     .few_max = FEW_MAX,
+    .few_max_slow = FEW_MAX_SLOW,
     .tile_n = TILE_N,
     .few = run_few,
     .many = run_many,

@@ -23,7 +23,7 @@
  *   SUM_ROWS, vec_sums         sums of the lanes of SUM_ROWS x 4 vectors at once
  *   lanes_vec                  lanes as vec_sums takes them: the parts added
  *   MIX_LANES                  columns / 16 of the tile that mixes values (attention_kernel.h)
- *   FEW_PASS, FEW_MAX          the few-rows kernel: rows of x in one pass, rows it is good for
+ *   FEW_PASS, FEW_MAX(_SLOW)   the few-rows kernel: rows of x in one pass, rows it is good for
  *   FEW_ROWS(m)                and rows of W that it works on at once
  *   KERNEL(name)               name with the instruction set's suffix
  */

@@ -107,7 +107,7 @@ typedef __m256 vec;
 #define TILE_M_MAX 4
 enum { VEC = 8, LANES_PARTS = 2, TILE_M = TILE_M_MAX, TILE_N = 3, SUM_ROWS = 2, MIX_LANES = 1 };
 #define FEW_PASS_MAX 4
-enum { FEW_PASS = FEW_PASS_MAX, FEW_MAX = 8 };
+enum { FEW_PASS = FEW_PASS_MAX, FEW_MAX = 8, FEW_MAX_SLOW = 4 };
 #define FEW_ROWS(m) ((m) == 1 ? 4 : 1)
 #define VEC_KEEP(v) __asm__("" : "+x"(v))
 #define vec_zero    _mm256_setzero_ps

@@ -65,7 +65,7 @@ typedef __m512 vec;
 #define TILE_M_MAX 6
 enum { VEC = 16, LANES_PARTS = 1, TILE_M = TILE_M_MAX, TILE_N = 4, SUM_ROWS = 4, MIX_LANES = 4 };
 #define FEW_PASS_MAX 8
-enum { FEW_PASS = FEW_PASS_MAX, FEW_MAX = 8 };
+enum { FEW_PASS = FEW_PASS_MAX, FEW_MAX = 8, FEW_MAX_SLOW = 8 };
 #define FEW_ROWS(m) ((m) == 1 ? 4 : 2)
 #define VEC_KEEP(v) __asm__("" : "+v"(v))
 #define vec_zero    _mm512_setzero_ps

@@ -156,7 +156,7 @@ typedef lanes vec;
 #define TILE_M_MAX 2
 enum { VEC = 16, LANES_PARTS = 1, TILE_M = TILE_M_MAX, TILE_N = 4, SUM_ROWS = 1, MIX_LANES = 1 };
 #define FEW_PASS_MAX 4
-enum { FEW_PASS = FEW_PASS_MAX, FEW_MAX = 8 };
+enum { FEW_PASS = FEW_PASS_MAX, FEW_MAX = 8, FEW_MAX_SLOW = 8 };
 #define FEW_ROWS(m) ((m) == 1 ? 2 : 1)
 #define VEC_KEEP(v) ((void)0)
 #define vec_zero    lanes_zero

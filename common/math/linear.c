@@ -67,6 +67,17 @@ struct linear_work {
     int m_tasks; /* tasks side by side for the same rows of W */
 };
 
+static bool takes_few(const struct linear_work *w, const struct mi_matrix *W)
+{
+    switch (W->type) {
+    case MI_Q_F32:
+    case MI_Q_F16:
+    case MI_Q_BF16:
+    case MI_Q_Q8_0: return w->m <= w->kernels->few_max;
+    default: return w->m <= w->kernels->few_max_slow;
+    }
+}
+
 static int64_t count_tasks(const struct linear_work *w, int job)
 {
     return ((int64_t)w->jobs[job].W->n + w->n_step - 1) / w->n_step * w->m_tasks;
@@ -92,7 +103,7 @@ static void run_task(void *ctx, int64_t task, int thread)
     m = w->m - m0 < w->m_step ? w->m - m0 : w->m_step;
     n0 = (int)(task / w->m_tasks) * w->n_step;
     n1 = job->W->n - n0 < w->n_step ? job->W->n : n0 + w->n_step;
-    if (w->m <= w->kernels->few_max)
+    if (takes_few(w, job->W))
         w->kernels->few(job->Y + m0 * job->ldy, job->ldy, w->X + m0 * w->ldx, w->ldx, m, job->W, n0,
                         n1);
     else
@@ -111,16 +122,18 @@ static int round_up(int64_t n, int to)
  * that handing it out costs more than doing it. */
 static void cut_work(struct linear_work *w, int threads)
 {
-    const bool few = w->m <= w->kernels->few_max;
+    bool few = true;
     int64_t n = 0, bytes = 0, tasks = 0;
-    int k = 0, unit = few ? 32 : w->kernels->tile_n, most;
+    int k = 0, unit, most;
 
     for (int i = 0; i < w->n_jobs; i++) {
         const struct mi_matrix *W = w->jobs[i].W;
         n += W->n;
         bytes += (int64_t)W->n * (int64_t)W->row_bytes;
         k = W->k > k ? W->k : k;
+        few = few && takes_few(w, W);
     }
+    unit = few ? 32 : w->kernels->tile_n;
     if (bytes < 1 << 17 && n * k * w->m < 1 << 20)
         threads = 1;
     most = few ? 1 << 14 : tile_rows(k, unit);

@@ -33,6 +33,17 @@ ALWAYS_INLINE void put_sums(float *y, four s, int n, bool first)
         memcpy(y, &s, sizeof s);
         return;
     }
+    if (n == 3) { /* the AVX2 tile's width */
+        old = (four){0};
+        if (!first) {
+            memcpy(&old, y, 2 * sizeof *y);
+            old[2] = y[2];
+            s = old + s;
+        }
+        memcpy(y, &s, 2 * sizeof *y);
+        y[2] = s[2];
+        return;
+    }
     for (int j = 0; j < n; j++)
         y[j] = first ? s[j] : y[j] + s[j];
 }
