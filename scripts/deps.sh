@@ -13,7 +13,10 @@ has_library() {
 	done
 	return 1
 }
-has_module() { python3 -c "import $1" >/dev/null 2>&1; }
+# A python of one's own may come first in PATH; the system's packages go to the system's.
+has_module() {
+	python3 -c "import $1" >/dev/null 2>&1 || /usr/bin/python3 -c "import $1" >/dev/null 2>&1
+}
 # A link is the only honest answer to "can we compile and link C here?"
 has_compiler() {
 	dir=$(mktemp -d)
