@@ -42,7 +42,7 @@
 #define UNROLL
 #else
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL        _Pragma("GCC unroll 16")
 #endif
 
 /* Adding it leaves the nearest integer in the low bits. */

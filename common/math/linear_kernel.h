@@ -311,10 +311,10 @@ static void run_many(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
     }
 }
 
-#define ROW_CASE(type) \
-    case type: \
+#define ROW_CASE(type)                          \
+    case type:                                  \
         block = block_of(type, row, k, &group); \
-        unpack(type, block, group, &state, w); \
+        unpack(type, block, group, &state, w);  \
         break;
 
 static void run_row(float *y, const struct mi_matrix *W, int i)
