@@ -317,6 +317,9 @@ int main(int argc, char **argv)
     int option, type = -1, n;
     const struct mi_qtype_info *types = mi_qtypes(&n);
 
+    /* The OpenMP library reads this before main; threads that spin would starve each other. */
+    if (!getenv("OMP_WAIT_POLICY") && setenv("OMP_WAIT_POLICY", "passive", 1) == 0)
+        execv("/proc/self/exe", argv);
     while ((option = getopt(argc, argv, "j:i:t:s:")) != -1)
         switch (option) {
         case 'j': b.threads = atoi(optarg); break;
