@@ -1,8 +1,8 @@
 /* kernels: how near the kernels come to what the machine can do.
  *
- *     build/release/bench/kernels [-j threads] [-i isa] [-t type] [-s seconds] [gemm|row|attention]
+ *     build/release/bench/kernels [-j threads] [-i isa] [-t type] [-s seconds] [gemm|row|attention|peak]
  *
- * Matrix products: % of the measured multiply-add peak of that instruction set on as many
+ * peak: the multiply-add peak alone, GFLOP/s. Matrix products: % of that peak, on as many
  * threads. One row: GB/s of weight bytes, and % of the measured memory read bandwidth.
  * Weights rotate over a pool that is larger than the caches, so that they come from memory,
  * as in a model. The limit is measured again beside each sample, and medians are printed:
@@ -91,7 +91,8 @@ static void fill_pool(unsigned char *pool, const struct mi_qtype_info *t)
 struct limit_work {
     const unsigned char *pool;
     int parts;
-    double rate[MI_PAR_MAX];
+    size_t turn; /* which third of the pool is read */
+    double flops[MI_PAR_MAX * 4];
 };
 
 static void peak_task(void *ctx, int64_t i, int thread)
@@ -99,37 +100,39 @@ static void peak_task(void *ctx, int64_t i, int thread)
     struct limit_work *w = ctx;
 
     (void)thread;
-    w->rate[i] = peak_flops(mi_cpu_isa());
+    w->flops[i] = peak_work(mi_cpu_isa());
 }
 
 static void read_task(void *ctx, int64_t i, int thread)
 {
     struct limit_work *w = ctx;
     size_t part = pool_bytes / 3 / (size_t)w->parts / 4096 * 4096;
-    static size_t turn;
 
     (void)thread;
-    peak_read(w->pool + (turn++ % 3 * (size_t)w->parts + (size_t)i) * part, part);
+    peak_read(w->pool + (w->turn * (size_t)w->parts + (size_t)i) * part, part);
 }
 
+/* Cut into tasks as the products are, so that other work on the machine costs both alike. */
 static double measure_flops(int threads)
 {
-    struct limit_work w = {NULL, threads, {0}};
-    double sum = 0;
+    struct limit_work w = {NULL, 4 * threads, 0, {0}};
+    double sum = 0, start = peak_clock();
 
-    mi_par_for(threads, peak_task, &w);
-    for (int i = 0; i < threads; i++)
-        sum += w.rate[i];
-    return sum;
+    mi_par_for(w.parts, peak_task, &w);
+    start = peak_clock() - start;
+    for (int i = 0; i < w.parts; i++)
+        sum += w.flops[i];
+    return sum / start;
 }
 
 static double measure_read(const unsigned char *pool, int threads)
 {
-    struct limit_work w = {pool, threads, {0}};
+    static size_t turn;
+    struct limit_work w = {pool, 4 * threads, turn++ % 3, {0}};
     double start = peak_clock();
 
-    mi_par_for(threads, read_task, &w);
-    return (double)(pool_bytes / 3 / (size_t)threads / 4096 * 4096 * (size_t)threads) /
+    mi_par_for(w.parts, read_task, &w);
+    return (double)(pool_bytes / 3 / (size_t)w.parts / 4096 * 4096 * (size_t)w.parts) /
            (peak_clock() - start);
 }
 
@@ -275,6 +278,11 @@ static void bench_isa(struct bench *b, const char *what, int type)
     const struct mi_qtype_info *types = mi_qtypes(&n);
     double limit[9];
 
+    if (what && strcmp(what, "peak") == 0) {
+        for (int i = 0; i < 9; i++)
+            limit[i] = measure_flops(b->threads) / 1e9;
+        printf("%.1f\n", median(limit, 9));
+    }
     if (!what || strcmp(what, "gemm") == 0) {
         for (int i = 0; i < 9; i++)
             limit[i] = measure_flops(b->threads) / 1e9;
