@@ -1,0 +1,376 @@
+#include "job/sweep.h"
+
+#include "base/escape.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "job/batch.h"
+#include "job/sweep_state.h"
+
+#include <string.h>
+
+const char *const mi_sweep_names[] = {"patch", "zero", "mean", "resample", "edit", "path"};
+
+/* ---- what is asked for ------------------------------------------------------------ */
+
+int mi_sweep_variant_parse(struct mi_sweep_variant *v, const char *text, struct mi_arena *a,
+                           struct mi_error *err)
+{
+    const char *eq = strchr(text, '=');
+
+    if (!eq || eq == text || !eq[1])
+        return mi_fail(err, MI_EXIT_USAGE, "variant '%s': it is written LABEL=EDIT",
+                       mi_quote(text));
+    *v = (struct mi_sweep_variant){
+        .label = mi_arena_dup(a, text, (size_t)(eq - text)),
+        .line = mi_arena_dup(a, eq + 1, strlen(eq + 1)),
+    };
+    return 0;
+}
+
+/* Sites after the blocks have the rows whose logits are wanted, no more. */
+static bool is_after(enum mi_site site)
+{
+    return site > MI_SITE_RESID_POST;
+}
+
+int mi_sweep_check(const struct mi_sweep_options *o, const struct mi_dims *dims,
+                   struct mi_error *err)
+{
+    char text[48];
+    int64_t rows, width;
+
+    for (size_t i = 0; i < o->places.n; i++) {
+        const struct mi_place *p = &o->places.item[i];
+
+        mi_place_text(p, text);
+        mi_place_shape(p, dims, 0, &rows, &width);
+        if (is_after(p->site))
+            return mi_fail(err, MI_EXIT_USAGE, "%s comes after the blocks and is not patched", text);
+        if (width == 0 && (o->kind == MI_SWEEP_MEAN || o->align == MI_ALIGN_MEAN))
+            return mi_fail(err, MI_EXIT_USAGE, "%s is as wide as its prompt is long; it has no mean",
+                           text);
+        if (p->site == MI_SITE_ATTN_SCORES && o->kind == MI_SWEEP_ZERO)
+            return mi_fail(err, MI_EXIT_USAGE, "%s of zero mean nothing; zero the pattern", text);
+    }
+    return o->kind == MI_SWEEP_PATH ? mi_paths_check(o, err) : 0;
+}
+
+static void add_site(struct mi_places *list, const struct mi_place *p)
+{
+    mi_places_add(list, (struct mi_place){p->site, p->layer, -1});
+}
+
+static void choose_sites(struct mi_sweep_state *w)
+{
+    bool needs_values = w->o->kind == MI_SWEEP_PATCH || w->o->kind == MI_SWEEP_RESAMPLE;
+
+    if (w->o->kind == MI_SWEEP_PATH) {
+        mi_paths_sites(w->o, w->dims, &w->base_sites, &w->source_sites);
+        return;
+    }
+    for (size_t i = 0; needs_values && i < w->o->places.n; i++)
+        add_site(&w->source_sites, &w->o->places.item[i]);
+}
+
+static int load_means(struct mi_sweep_state *w, struct mi_error *err)
+{
+    const struct mi_places *places = &w->o->places;
+    int r = 0;
+
+    if (w->o->kind != MI_SWEEP_MEAN)
+        return 0;
+    w->mean = mi_alloc_zero(places->n, sizeof *w->mean);
+    for (size_t i = 0; i < places->n && r == 0; i++) {
+        int64_t rows, width;
+
+        mi_place_shape(&places->item[i], w->dims, 0, &rows, &width);
+        w->mean[i] = mi_alloc_n((size_t)(rows * width), sizeof **w->mean);
+        r = mi_material_mean(w->o->means, &places->item[i], rows * width, w->mean[i], err);
+    }
+    return r;
+}
+
+/* ---- plain runs ------------------------------------------------------------------- */
+
+static void free_run(struct mi_plain_run *run)
+{
+    mi_subject_free(&run->subject);
+    mi_reading_free(&run->reading);
+    mi_trace_free(&run->trace);
+    mi_free(run->value);
+    *run = (struct mi_plain_run){0};
+}
+
+/* The prompt whose target and foil are read. */
+static const struct mi_item *asking(const struct mi_sweep_state *w)
+{
+    const struct mi_pair *p = &w->pair;
+    const struct mi_item *own = w->o->is_noise ? &p->source : &p->base;
+    const struct mi_item *other = w->o->is_noise ? &p->base : &p->source;
+
+    return own->target || !other->target ? own : other;
+}
+
+/* Runs an item as it is. `reference`: the base run, of others; with `cache` it is kept. */
+static int run_plain(struct mi_sweep_state *w, struct mi_plain_run *run, const struct mi_item *item,
+                     const struct mi_places *sites, const struct mi_reading *reference,
+                     struct mi_cache *cache, struct mi_error *err)
+{
+    struct mi_track t = {.subject = &run->subject, .cache = cache, .reading = &run->reading};
+    int r = mi_subject_init(&run->subject, w->measures, item, asking(w), err);
+
+    if (r < 0)
+        return r;
+    w->totals->n_runs++;
+    w->totals->n_rows += run->subject.n;
+    w->totals->n_logits += run->subject.n_logit_rows;
+    if (w->is_plan)
+        return 0;
+    if (run->subject.n > w->dims->n_ctx)
+        return mi_fail(err, MI_EXIT_DATA, "prompt '%s' with its target passes the context of %d",
+                       mi_quote(item->prompt.id), w->dims->n_ctx);
+    mi_reading_init(&run->reading, w->measures, &run->subject, reference, w->dims->d_vocab);
+    mi_trace_init(&run->trace, sites, w->dims, &run->subject);
+    t.trace = &run->trace;
+    run->value = mi_alloc_n((size_t)w->measures->n, sizeof *run->value);
+    r = mi_tracks_run(&w->tracks, &t, 1, err);
+    return r < 0 ? r : mi_reading_values(&run->reading, run->value, err);
+}
+
+/* ---- another pair's values --------------------------------------------------------- */
+
+static uint64_t rank_of(const struct mi_sweep_state *w, const char *id, const char *other)
+{
+    struct mi_buf b = {0};
+    uint64_t h;
+
+    mi_buf_add_text(&b, id);
+    mi_buf_add_char(&b, '\0');
+    mi_buf_add_text(&b, other);
+    h = mi_hash_u64(mi_buf_text(&b), b.len, w->o->seed);
+    mi_buf_free(&b);
+    return h;
+}
+
+static const struct mi_item *choose_donor(const struct mi_sweep_state *w, struct mi_error *err)
+{
+    const char *id = w->pair.base.prompt.id;
+    const struct mi_item *best[2] = {NULL, NULL}; /* of another group; of any */
+    uint64_t least[2] = {0, 0};
+
+    for (size_t i = 0; i < w->n_all; i++) {
+        const struct mi_pair *p = &w->all[i];
+        uint64_t h;
+
+        if (strcmp(p->base.prompt.id, id) == 0)
+            continue;
+        h = rank_of(w, id, p->base.prompt.id);
+        for (int k = strcmp(p->group, w->pair.group) == 0; k < 2; k++)
+            if (!best[k] || h < least[k]) {
+                best[k] = &p->base;
+                least[k] = h;
+            }
+    }
+    if (!best[1])
+        mi_fail(err, MI_EXIT_DATA, "resampling needs more than one prompt");
+    return best[0] ? best[0] : best[1];
+}
+
+/* ---- one pair --------------------------------------------------------------------- */
+
+static int check_memory(const struct mi_sweep_state *w, struct mi_error *err)
+{
+    const struct mi_model *m = &w->session->model;
+    int64_t n = w->base.subject.n, n_source = w->source.subject.n;
+    int64_t longest = n > n_source ? n : n_source;
+    int64_t rows = longest > w->tracks.max_rows ? longest : w->tracks.max_rows;
+    int64_t need = (int64_t)m->file.map.size + (int64_t)mi_forward_bytes(m, (int)rows, longest);
+
+    need += (int64_t)mi_cache_bytes(m, longest) * (w->chunk + 1);
+    need += (int64_t)mi_trace_bytes(&w->base_sites, w->dims, n, n);
+    need += (int64_t)mi_trace_bytes(&w->source_sites, w->dims, n_source, n_source);
+    if (w->measures->needs_kl)
+        need += (int64_t)sizeof(float) * w->base.subject.n_pos * w->dims->d_vocab;
+    if ((double)need > w->totals->peak)
+        w->totals->peak = (double)need;
+    if (need > w->limit && !w->is_plan)
+        return mi_fail(err, MI_EXIT_SYS,
+                       "prompt '%s': its runs need %lld MiB, the limit is %lld MiB (--max-memory)",
+                       mi_quote(w->pair.base.prompt.id), (long long)(need >> 20),
+                       (long long)(w->limit >> 20));
+    return 0;
+}
+
+/* As many changed runs at once as a quarter of the memory holds caches for. */
+static void choose_chunk(struct mi_sweep_state *w, int64_t n)
+{
+    int64_t bytes = (int64_t)mi_cache_bytes(&w->session->model, n);
+    int64_t most = w->limit / 4 / (bytes > 0 ? bytes : 1);
+
+    w->chunk = most < 1 ? 1 : most < MI_SWEEP_CHUNK ? (int)most : MI_SWEEP_CHUNK;
+}
+
+static int run_source(struct mi_sweep_state *w, struct mi_error *err)
+{
+    const struct mi_item *donor = &w->pair.source;
+    double *value = NULL;
+    int r = 0;
+
+    if (w->pair.has_source) {
+        r = run_plain(w, &w->source, donor, &w->source_sites, &w->base.reading, NULL, err);
+        value = w->source.value;
+    }
+    if (r == 0 && !w->is_plan)
+        r = mi_effects_begin(&w->effects, &w->pair, w->base.value, value, err);
+    if (r < 0 || w->o->kind != MI_SWEEP_RESAMPLE)
+        return r;
+    free_run(&w->source);
+    donor = choose_donor(w, err);
+    return donor ? run_plain(w, &w->source, donor, &w->source_sites, &w->base.reading, NULL, err)
+                 : -err->code;
+}
+
+static int align_pair(struct mi_sweep_state *w, struct mi_error *err)
+{
+    bool needs = w->o->kind == MI_SWEEP_PATCH || w->o->kind == MI_SWEEP_RESAMPLE ||
+                 w->o->kind == MI_SWEEP_PATH;
+
+    if (w->o->kind == MI_SWEEP_EDIT)
+        return 0;
+    return mi_align(&w->align, w->o->pos, w->o->align, &w->pair.base,
+                    needs ? w->source.subject.item : NULL, err);
+}
+
+static int run_pair(struct mi_sweep_state *w, struct mi_error *err)
+{
+    int r;
+
+    if (w->o->is_noise) {
+        struct mi_item base = w->pair.base;
+
+        w->pair.base = w->pair.source;
+        w->pair.source = base;
+    }
+    w->totals->n_pairs++;
+    choose_chunk(w, w->pair.base.prompt.n_tokens);
+    if (!w->cache.layer_keys)
+        mi_cache_init(&w->cache, &w->session->model, 0);
+    mi_cache_truncate(&w->cache, 0);
+    r = run_plain(w, &w->base, &w->pair.base, &w->base_sites, NULL, &w->cache, err);
+    if (r == 0)
+        r = run_source(w, err);
+    if (r == 0)
+        r = check_memory(w, err);
+    if (r == 0)
+        r = align_pair(w, err);
+    if (r == 0)
+        r = w->o->kind == MI_SWEEP_EDIT   ? mi_sweep_variants(w, err)
+            : w->o->kind == MI_SWEEP_PATH ? mi_sweep_paths(w, err)
+                                          : mi_sweep_places(w, err);
+    free_run(&w->base);
+    free_run(&w->source);
+    mi_progress_add(1);
+    return r;
+}
+
+/* ---- all pairs -------------------------------------------------------------------- */
+
+static int read_all(struct mi_sweep_state *w, struct mi_error *err)
+{
+    int r = 1;
+
+    while (w->o->kind == MI_SWEEP_RESAMPLE && r > 0) {
+        w->all = mi_grow(w->all, &w->cap_all, w->n_all + 1, sizeof *w->all);
+        r = mi_pairs_next(&w->pairs, w->session, &w->all[w->n_all], err);
+        w->n_all += r > 0;
+    }
+    return r < 0 ? r : 0;
+}
+
+/* Of resampling the pairs stay in their list, since others draw from them. */
+static int run_all(struct mi_sweep_state *w, struct mi_error *err)
+{
+    int r = read_all(w, err);
+
+    for (size_t i = 0; i < w->n_all && r == 0; i++) {
+        w->pair = w->all[i];
+        r = run_pair(w, err);
+        w->pair = (struct mi_pair){0};
+    }
+    while (r == 0 && w->o->kind != MI_SWEEP_RESAMPLE) {
+        r = mi_pairs_next(&w->pairs, w->session, &w->pair, err);
+        if (r <= 0)
+            break;
+        r = run_pair(w, err);
+        mi_pair_free(&w->pair);
+    }
+    return r;
+}
+
+static void finish(struct mi_sweep_state *w)
+{
+    free_run(&w->base);
+    free_run(&w->source);
+    for (size_t i = 0; i < w->n_all; i++)
+        mi_pair_free(&w->all[i]);
+    mi_free(w->all);
+    mi_pair_free(&w->pair);
+    mi_alignment_free(&w->align);
+    mi_pairs_free(&w->pairs);
+    mi_effects_free(&w->effects);
+    mi_tracks_free(&w->tracks);
+    for (size_t i = 0; w->mean && i < w->o->places.n; i++)
+        mi_free(w->mean[i]);
+    mi_free(w->mean);
+    mi_cache_free(&w->cache);
+    mi_places_free(&w->base_sites);
+    mi_places_free(&w->source_sites);
+    mi_arena_free(&w->arena);
+}
+
+static int prepare(struct mi_sweep_state *w, struct mi_source *src, struct mi_error *err)
+{
+    enum mi_sweep_kind kind = w->o->kind;
+    int r = mi_pairs_init(&w->pairs, src, w->o->sides, err);
+
+    w->pairs.is_alone = kind == MI_SWEEP_EDIT;
+    w->pairs.needs_source = kind == MI_SWEEP_PATCH || kind == MI_SWEEP_PATH || w->o->is_noise;
+    w->tracks.max_rows = w->o->max_rows;
+    w->limit = mi_memory_limit(w->o->max_memory);
+    if (r == 0 && w->tracks.max_rows == 0)
+        r = mi_batch_rows(w->session, w->limit, 1, 0, (int64_t)w->session->model.file.map.size,
+                          &w->tracks.max_rows, err);
+    if (r == 0)
+        r = load_means(w, err);
+    choose_sites(w);
+    return r;
+}
+
+int mi_sweep(struct mi_session *s, struct mi_source *src, const struct mi_measures *measures,
+             const struct mi_sweep_options *o, struct mi_writer *out,
+             struct mi_sweep_totals *totals, struct mi_error *err)
+{
+    struct mi_sweep_state w = {.session = s,
+                               .dims = &s->model.config.dims,
+                               .measures = measures,
+                               .o = o,
+                               .totals = totals,
+                               .is_plan = !out};
+    int r;
+
+    *totals = (struct mi_sweep_totals){0};
+    w.tracks.session = s;
+    mi_effects_init(&w.effects, &o->effects, measures, out);
+    r = prepare(&w, src, err);
+    if (r == 0)
+        r = run_all(&w, err);
+    if (r == 0 && out)
+        r = mi_effects_end(&w.effects, err);
+    totals->n_effects = w.effects.n_effects;
+    totals->n_refused = w.effects.n_refused;
+    totals->flops = (double)totals->n_rows * mi_model_flops_per_token(&s->model, 0, w.dims->n_layers) +
+                    (double)totals->n_logits * mi_model_flops_per_logits(&s->model);
+    finish(&w);
+    return r;
+}

@@ -1,0 +1,339 @@
+#include "job/track.h"
+
+#include "base/mem.h"
+#include "base/par.h"
+
+#include <string.h>
+
+/* ---- traces ---------------------------------------------------------------------- */
+
+static int64_t size_at(const struct mi_place *p, const struct mi_dims *dims, int64_t n_keys)
+{
+    int64_t rows, width;
+
+    mi_place_shape(p, dims, n_keys, &rows, &width);
+    return rows * (width ? width : n_keys);
+}
+
+void mi_trace_init(struct mi_trace *t, const struct mi_places *places, const struct mi_dims *dims,
+                   const struct mi_subject *s)
+{
+    *t = (struct mi_trace){.places = places, .n = s->n_prompt, .n_keys = s->n};
+    t->x = mi_alloc_zero(places->n + 1, sizeof *t->x);
+    t->size = mi_alloc_zero(places->n + 1, sizeof *t->size);
+    for (size_t i = 0; i < places->n; i++) {
+        t->size[i] = size_at(&places->item[i], dims, s->n);
+        t->x[i] = mi_alloc_n((size_t)(t->n * t->size[i]), sizeof *t->x[i]);
+    }
+}
+
+size_t mi_trace_bytes(const struct mi_places *places, const struct mi_dims *dims, int64_t n,
+                      int64_t n_keys)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < places->n; i++)
+        bytes += (size_t)(n * size_at(&places->item[i], dims, n_keys)) * sizeof(float);
+    return bytes;
+}
+
+const float *mi_trace_at(const struct mi_trace *t, const struct mi_place *p,
+                         const struct mi_dims *dims, int64_t position, int64_t *n, int64_t *ld)
+{
+    size_t i = 0;
+
+    while (t->places->item[i].site != p->site || t->places->item[i].layer != p->layer)
+        i++;
+    *n = size_at(p, dims, t->n_keys);
+    *ld = t->size[i];
+    return t->x[i] + position * t->size[i] + (p->head > 0 ? p->head * *n : 0);
+}
+
+void mi_trace_free(struct mi_trace *t)
+{
+    for (size_t i = 0; t->x && i < t->places->n; i++)
+        mi_free(t->x[i]);
+    mi_free(t->x);
+    mi_free(t->size);
+    *t = (struct mi_trace){0};
+}
+
+/* Rows first .. first + n - 1 of the view belong to the trace's run. */
+static void keep_rows(struct mi_trace *t, const struct mi_view *view, int first, int n)
+{
+    for (size_t i = 0; i < t->places->n; i++) {
+        if (t->places->item[i].site != view->site || t->places->item[i].layer != view->layer)
+            continue;
+        for (int r = first; r < first + n; r++) {
+            float *y = t->x[i] + view->row[r].position * t->size[i];
+
+            if (view->row[r].position >= t->n)
+                continue;
+            for (int h = 0; h < view->n_heads; h++)
+                memcpy(y + h * view->width, view->x + r * view->ld + h * view->ld_head,
+                       (size_t)view->width * sizeof *y);
+        }
+    }
+}
+
+/* ---- writes ---------------------------------------------------------------------- */
+
+static bool copy_values(float *x, const float *y, int64_t n)
+{
+    bool is_changed = false;
+
+    for (int64_t i = 0; i < n; i++) {
+        float value = y ? y[i] : 0.0f;
+
+        is_changed |= x[i] != value;
+        x[i] = x[i] != value ? value : x[i];
+    }
+    return is_changed;
+}
+
+static int64_t find_position(const struct mi_write *w, int64_t position)
+{
+    for (int64_t i = 0; i < w->n; i++)
+        if (w->position[i] == position)
+            return i;
+    return -1;
+}
+
+static bool write_row(const struct mi_write *w, const struct mi_view *view, int r)
+{
+    int64_t position = view->row[r].position, i = find_position(w, position);
+    int from = w->at.head >= 0 ? w->at.head : 0;
+    int to = w->at.head >= 0 ? from + 1 : view->n_heads;
+    bool has_keys = mi_site_info(view->site)->shape == MI_SHAPE_KEYS, is_changed = false;
+    int64_t stride = has_keys ? w->n_keys : view->width;
+    int64_t n = has_keys ? position + 1 : view->width;
+
+    if (i < 0)
+        return false;
+    for (int h = from; h < to; h++) {
+        const float *y = w->x ? w->x + i * w->ld + (h - from) * stride : NULL;
+
+        is_changed |= copy_values(view->x + r * view->ld + h * view->ld_head, y, n);
+    }
+    return is_changed;
+}
+
+static void write_rows(const struct mi_track *t, struct mi_view *view, int first, int n)
+{
+    for (int i = 0; i < t->n_writes; i++) {
+        const struct mi_write *w = &t->write[i];
+
+        if (w->at.site != view->site || w->at.layer != view->layer)
+            continue;
+        for (int r = first; r < first + n; r++)
+            if (write_row(w, view, r))
+                view->is_written = true;
+    }
+}
+
+/* ---- during a pass --------------------------------------------------------------- */
+
+static bool wants_site(void *self, enum mi_site site, int layer)
+{
+    const struct mi_tracks *p = self;
+
+    return p->wants[(layer + 1) * MI_SITES + (int)site];
+}
+
+struct look {
+    const struct mi_tracks *p;
+    const struct mi_view *view;
+};
+
+static void look_at_row(void *ctx, int64_t i, int thread)
+{
+    const struct look *l = ctx;
+    const struct mi_row *row = &l->view->row[i];
+    struct mi_reading *reading = l->p->track[row->sequence].reading;
+
+    (void)thread;
+    if (reading)
+        mi_reading_logits(reading, row->position, l->view->x + i * l->view->ld, l->view->width);
+}
+
+/* The rows of one track at a site. */
+static int visit_track(struct mi_tracks *p, const struct mi_track *t, struct mi_view *view,
+                       int first, int n, struct mi_error *err)
+{
+    if (t->edits && mi_editor_wants(t->edits, view->site, view->layer)) {
+        struct mi_view part = *view;
+        int r;
+
+        part.row += first;
+        part.x += first * view->ld;
+        part.n_rows = n;
+        part.is_written = false;
+        r = mi_editor_apply(t->edits, &part, p->item, err);
+        if (r < 0)
+            return r;
+        view->is_written |= part.is_written;
+    }
+    write_rows(t, view, first, n);
+    if (t->trace)
+        keep_rows(t->trace, view, first, n);
+    if (t->reading && view->site != MI_SITE_LOGITS)
+        mi_reading_site(t->reading, view, first, n);
+    return 0;
+}
+
+static int visit_site(void *self, struct mi_view *view, struct mi_error *err)
+{
+    struct mi_tracks *p = self;
+    int r = 0;
+
+    for (int first = 0, n; first < view->n_rows && r == 0; first += n) {
+        int sequence = view->row[first].sequence;
+
+        for (n = 1; first + n < view->n_rows && view->row[first + n].sequence == sequence;)
+            n++;
+        r = visit_track(p, &p->track[sequence], view, first, n, err);
+    }
+    if (r == 0 && view->site == MI_SITE_LOGITS)
+        mi_par_for(view->n_rows, look_at_row, &(struct look){p, view});
+    return r;
+}
+
+/* ---- passes ---------------------------------------------------------------------- */
+
+static bool track_wants(const struct mi_track *t, enum mi_site site, int layer)
+{
+    if (t->reading && mi_measures_want(t->reading->measures, site, layer))
+        return true;
+    if (t->edits && mi_editor_wants(t->edits, site, layer))
+        return true;
+    for (int i = 0; i < t->n_writes; i++)
+        if (t->write[i].at.site == site && t->write[i].at.layer == layer)
+            return true;
+    for (size_t i = 0; t->trace && i < t->trace->places->n; i++)
+        if (t->trace->places->item[i].site == site && t->trace->places->item[i].layer == layer)
+            return true;
+    return false;
+}
+
+static void gather_wants(struct mi_tracks *p)
+{
+    int n_layers = p->session->model.config.dims.n_layers;
+
+    if (!p->wants)
+        p->wants = mi_alloc_n((size_t)(n_layers + 1) * MI_SITES, sizeof *p->wants);
+    for (int l = -1; l < n_layers; l++)
+        for (int site = 0; site < MI_SITES; site++) {
+            bool *w = &p->wants[(l + 1) * MI_SITES + site];
+
+            *w = false;
+            for (int i = 0; i < p->n_track && !*w; i++)
+                *w = track_wants(&p->track[i], (enum mi_site)site, l);
+        }
+}
+
+/* Blocks that the pass must go through; 0: all. */
+static int count_layers(const struct mi_tracks *p)
+{
+    int n_layers = p->session->model.config.dims.n_layers, need = 1;
+
+    for (int site = 0; site < MI_SITES; site++)
+        if (site > MI_SITE_RESID_POST && p->wants[site])
+            return 0;
+    for (int l = 0; l < n_layers; l++)
+        for (int site = 0; site < MI_SITES; site++)
+            if (p->wants[(l + 1) * MI_SITES + site])
+                need = l + 1;
+    return need;
+}
+
+/* The tracks that begin late get copies of what is behind them. */
+static void fill_caches(struct mi_tracks *p)
+{
+    size_t had = p->cap_caches;
+
+    p->cache = mi_grow(p->cache, &p->cap_caches, (size_t)p->n_track, sizeof *p->cache);
+    memset(p->cache + had, 0, (p->cap_caches - had) * sizeof *p->cache);
+    for (int i = 0; i < p->n_track; i++) {
+        const struct mi_track *t = &p->track[i];
+
+        if (t->start == 0)
+            continue;
+        if (!p->cache[i].layer_keys)
+            mi_cache_init(&p->cache[i], &p->session->model, t->subject->n);
+        mi_cache_truncate(&p->cache[i], 0);
+        mi_cache_copy(&p->cache[i], t->past, t->start);
+    }
+}
+
+/* Sequence i of the pass; its logit rows go to `logit`. Returns how many. */
+static int lay_out(struct mi_tracks *p, int i, int *logit)
+{
+    const struct mi_track *t = &p->track[i];
+    const struct mi_subject *s = t->subject;
+    int n_logits = 0;
+
+    for (int k = 0; t->reading && k < s->n_logit_rows; k++)
+        if (s->logit_row[k] >= t->start)
+            logit[n_logits++] = s->logit_row[k] - (int)t->start;
+    p->item[i] = s->item;
+    p->sequence[i] = (struct mi_sequence){
+        .tokens = s->tokens + t->start,
+        .n = (int)(s->n - t->start),
+        .cache = t->start > 0 ? &p->cache[i] : t->cache,
+        .logit_rows = logit,
+        .n_logit_rows = n_logits,
+    };
+    return n_logits;
+}
+
+static int run_pass(struct mi_tracks *p, const struct mi_track *track, int n, int64_t n_rows,
+                    struct mi_error *err)
+{
+    struct mi_hooks hooks = {.self = p, .wants = wants_site, .at = visit_site};
+    int n_logits = 0;
+
+    p->track = track;
+    p->n_track = n;
+    p->sequence = mi_grow(p->sequence, &p->cap_sequence, (size_t)n, sizeof *p->sequence);
+    p->item = mi_grow(p->item, &p->cap_item, (size_t)n, sizeof *p->item);
+    p->logit_row = mi_grow(p->logit_row, &p->cap_logit, (size_t)n_rows, sizeof *p->logit_row);
+    fill_caches(p);
+    for (int i = 0; i < n; i++)
+        n_logits += lay_out(p, i, p->logit_row + n_logits);
+    gather_wants(p);
+    p->n_rows += n_rows;
+    p->n_logits += n_logits;
+    return mi_forward(&p->session->forward, &p->session->model, p->sequence, n, count_layers(p),
+                      &hooks, err);
+}
+
+int mi_tracks_run(struct mi_tracks *p, const struct mi_track *track, int n, struct mi_error *err)
+{
+    int r = 0;
+
+    for (int from = 0, to; from < n && r == 0; from = to) {
+        int64_t n_rows = track[from].subject->n - track[from].start;
+
+        for (to = from + 1; to < n; to++) {
+            int64_t more = track[to].subject->n - track[to].start;
+
+            if (n_rows + more > p->max_rows)
+                break;
+            n_rows += more;
+        }
+        r = run_pass(p, track + from, to - from, n_rows, err);
+    }
+    return r;
+}
+
+void mi_tracks_free(struct mi_tracks *p)
+{
+    for (size_t i = 0; i < p->cap_caches; i++)
+        mi_cache_free(&p->cache[i]);
+    mi_free(p->cache);
+    mi_free(p->sequence);
+    mi_free(p->item);
+    mi_free(p->logit_row);
+    mi_free(p->wants);
+    *p = (struct mi_tracks){0};
+}
