@@ -48,6 +48,22 @@ find_missing() {
 	python3 -m pip --version >/dev/null 2>&1 || missing="$missing pip"
 	has_module zstandard || missing="$missing py-zstandard"
 	has_module msgpack || missing="$missing py-msgpack"
+	for tool in $only_tests; do
+		has_command "$tool" || missing="$missing $tool"
+	done
+}
+
+# Some tests skip themselves where these are not: wanted, not needed.
+only_tests='strace xxd mandoc'
+# Is something missing that is more than that?
+is_needed() {
+	for thing in $missing; do
+		case " $only_tests " in
+		*" $thing "*) ;;
+		*) return 0 ;;
+		esac
+	done
+	return 1
 }
 
 # ---- what each system calls it ------------------------------------------------
@@ -55,23 +71,26 @@ names_apt='cc=gcc,libc6-dev pkg-config=pkg-config zstd=libzstd-dev msgpack=libms
 	pcre2=libpcre2-dev utf8proc=libutf8proc-dev jansson=libjansson-dev xxhash=libxxhash-dev
 	lapacke=liblapacke-dev openblas=libopenblas-openmp-dev bash=bash bats=bats jq=jq
 	zstd-tool=zstd python=python3 pip=python3-pip py-zstandard=python3-zstandard
-	py-msgpack=python3-msgpack'
+	py-msgpack=python3-msgpack strace=strace xxd=xxd mandoc=mandoc'
 names_dnf='cc=gcc pkg-config=pkgconf-pkg-config zstd=libzstd-devel msgpack=msgpack-devel
 	pcre2=pcre2-devel utf8proc=utf8proc-devel jansson=jansson-devel xxhash=xxhash-devel
 	lapacke=lapack-devel openblas=openblas-devel bash=bash bats=bats jq=jq zstd-tool=zstd
-	python=python3 pip=python3-pip py-zstandard=python3-zstandard py-msgpack=python3-msgpack'
+	python=python3 pip=python3-pip py-zstandard=python3-zstandard py-msgpack=python3-msgpack
+	strace=strace xxd=vim-common mandoc=mandoc'
 names_pacman='cc=gcc pkg-config=pkgconf zstd=zstd msgpack=msgpack-c pcre2=pcre2
 	utf8proc=libutf8proc jansson=jansson xxhash=xxhash lapacke=blas-openblas
 	openblas=blas-openblas bash=bash bats=bats jq=jq zstd-tool=zstd python=python
-	pip=python-pip py-zstandard=python-zstandard py-msgpack=python-msgpack'
+	pip=python-pip py-zstandard=python-zstandard py-msgpack=python-msgpack strace=strace
+	xxd=tinyxxd mandoc=mandoc'
 names_apk='cc=gcc,musl-dev,libgomp pkg-config=pkgconf zstd=zstd-dev msgpack=msgpack-c-dev
 	pcre2=pcre2-dev utf8proc=utf8proc-dev jansson=jansson-dev xxhash=xxhash-dev
 	lapacke=lapack-dev openblas=openblas-dev bash=bash bats=bats jq=jq zstd-tool=zstd
-	python=python3 pip=py3-pip py-zstandard=py3-zstandard py-msgpack=py3-msgpack'
+	python=python3 pip=py3-pip py-zstandard=py3-zstandard py-msgpack=py3-msgpack
+	strace=strace xxd=xxd mandoc=mandoc'
 names_brew='cc=gcc pkg-config=pkgconf zstd=zstd msgpack=msgpack pcre2=pcre2
 	utf8proc=utf8proc jansson=jansson xxhash=xxhash lapacke=lapack openblas=openblas
 	bash=bash bats=bats-core jq=jq zstd-tool=zstd python=python pip=python
-	py-zstandard=python-zstandard py-msgpack=python-msgpack'
+	py-zstandard=python-zstandard py-msgpack=python-msgpack mandoc=mandoc'
 
 # The names in list $1 of the things in $missing.
 packages_of() {
@@ -84,6 +103,9 @@ packages_of() {
 
 find_missing
 [ -n "$missing" ] || exit 0
+if [ "$only_check" = --check ] && ! is_needed; then
+	exit 0
+fi
 
 manager=
 for m in apt-get dnf pacman apk brew; do
@@ -95,22 +117,24 @@ dnf) packages=$(packages_of "$names_dnf") command="dnf install -y" ;;
 pacman) packages=$(packages_of "$names_pacman") command="pacman -S --noconfirm --needed" ;;
 apk) packages=$(packages_of "$names_apk") command="apk add" ;;
 brew) packages=$(packages_of "$names_brew") command="brew install" ;;
-*)
-	echo "deps: missing:$missing; no package manager known here, please install them" >&2
-	exit 1
-	;;
 esac
-if [ "$only_check" = --check ]; then
-	echo "deps: missing:$missing; '$command ${packages% }' brings them, or run 'make deps'" >&2
-	exit 1
-fi
 
+# Ends here with one sentence, unless what is missing is only wanted.
+give_up() {
+	is_needed || exit 0
+	echo "deps: $1" >&2
+	exit 1
+}
+
+[ -n "$manager" ] ||
+	give_up "missing:$missing; no package manager known here, please install them"
+[ "$only_check" != --check ] ||
+	give_up "missing:$missing; '$command ${packages% }' brings them, or run 'make deps'"
+[ -n "$packages" ] || give_up "missing:$missing; no package is known for them here"
 sudo=
 if [ "$manager" != brew ] && [ "$(id -u)" -ne 0 ]; then
-	if ! has_command sudo; then
-		echo "deps: missing:$missing; as root run: $command $packages" >&2
-		exit 1
-	fi
+	has_command sudo || give_up "missing:$missing; as root run: $command ${packages% }"
+	is_needed || exit 0 # nobody is asked for a password for these
 	sudo=sudo
 fi
 echo "deps: installing ${packages% }"
@@ -123,11 +147,7 @@ fi
 # shellcheck disable=SC2086
 if ! $sudo $command $packages >"$log" 2>&1; then
 	tail -n 20 "$log" >&2
-	echo "deps: '$command ${packages% }' failed; see the lines above" >&2
-	exit 1
+	give_up "'$command ${packages% }' failed; see the lines above"
 fi
 find_missing
-if [ -n "$missing" ]; then
-	echo "deps: still missing after the installation:$missing" >&2
-	exit 1
-fi
+[ -z "$missing" ] || give_up "still missing after the installation:$missing"
