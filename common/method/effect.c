@@ -18,7 +18,8 @@ double mi_effect_one(double base, double source, double patched)
 {
     double gap = source - base;
 
-    return gap == 0 || isnan(gap) ? (double)NAN : (patched - base) / gap;
+    /* + 0.0: no negative zero */
+    return gap == 0 || isnan(gap) ? (double)NAN : (patched - base) / gap + 0.0;
 }
 
 static double ratio_of(void *ctx, const int32_t *count)
@@ -67,7 +68,7 @@ static void share_out(struct mi_effect_figures *out, const struct mi_effect_case
         group[c->group[i]].up += c->patched[i] - c->base[i];
         group[c->group[i]].down += c->source[i] - c->base[i];
     }
-    out->effect = out->difference / out->gap;
+    out->effect = out->difference / out->gap + 0.0; /* no -0 */
     out->effect_interval = mi_bootstrap(r, level, ratio_of, &q);
 }
 
