@@ -38,6 +38,13 @@
  * tile must be unrolled whole. Not so under the sanitizers, whose checks of every access
  * would make the compiler run for minutes. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MI_IS_SANITIZED
+#elif defined(__has_feature) /* clang says it so */
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MI_IS_SANITIZED
+#endif
+#endif
+#ifdef MI_IS_SANITIZED
 #define ALWAYS_INLINE static __attribute__((noinline, unused))
 #define UNROLL
 #else
