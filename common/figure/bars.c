@@ -122,7 +122,10 @@ void mi_bars_print(struct mi_buf *b, const struct mi_bars *bars, const struct mi
     p.label = p.label > style->width / 3 ? style->width / 3 : p.label;
     p.columns = style->width - p.label - NUMBERS - 2;
     p.columns = p.columns < 8 ? 8 : p.columns > MAX_BAR ? MAX_BAR : p.columns;
-    mi_buf_addf(b, "%s\n", bars->title);
+    if (bars->title) {
+        mi_add_safe(b, bars->title, strlen(bars->title));
+        mi_buf_add_char(b, '\n');
+    }
     add_axis(b, &p);
     for (int i = 0; i < bars->n; i++) {
         mi_add_padded(b, bars->bar[i].label, strlen(bars->bar[i].label), p.label, true, style);

@@ -13,7 +13,7 @@ struct mi_bar {
 };
 
 struct mi_bars {
-    const char *title;
+    const char *title; /* NULL: none */
     double from, to; /* ends of the axis, from < to */
     double chance;   /* a line where a blind guess stands; NAN: none */
     const struct mi_bar *bar;

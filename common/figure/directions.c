@@ -1,6 +1,5 @@
 #include "figure/directions.h"
 
-#include "figure/table.h"
 #include "figure/views.h"
 
 #include <math.h>
@@ -43,35 +42,38 @@ static void add_cell(struct mi_table *t, const struct mi_value *body, const stru
         mi_table_value(t, v, false);
 }
 
-static void print_title(struct mi_buf *b, const struct mi_value *body)
+static void add_title(struct mi_page *p, const struct mi_value *body)
 {
     const struct mi_value *groups = mi_get(body, "groups");
     const char *position = mi_get_str(body, "position", NULL), *site = mi_get_str(body, "site", "");
     const char *sides = mi_get_str(body, "sides", NULL);
 
-    mi_add_safe(b, site, strlen(site));
+    struct mi_buf b = {0};
+
+    mi_buf_add(&b, site, strlen(site));
     if (position) {
-        mi_buf_add_text(b, ", ");
-        mi_add_safe(b, position, strlen(position));
+        mi_buf_add_text(&b, ", ");
+        mi_buf_add(&b, position, strlen(position));
     }
     if (sides) {
-        mi_buf_add_text(b, ", ");
-        mi_add_safe(b, sides, strlen(sides));
+        mi_buf_add_text(&b, ", ");
+        mi_buf_add(&b, sides, strlen(sides));
     }
     if (mi_is(groups, MI_TENSOR))
-        mi_buf_addf(b, ": %lld groups", (long long)mi_tensor_count(&groups->as.tensor));
-    mi_buf_add_text(b, "\n[agree: share of pairs that speak for the sign]\n");
+        mi_buf_addf(&b, ": %lld groups", (long long)mi_tensor_count(&groups->as.tensor));
+    mi_page_say(p, MI_PART_TITLE, mi_buf_text(&b), b.len);
+    mi_page_sayf(p, MI_PART_ASIDE, "agree: share of pairs that speak for the sign");
+    mi_buf_free(&b);
 }
 
-static void print_table(struct mi_buf *b, const struct mi_value *bodies, size_t first,
-                        const struct mi_style *style)
+static void add_table(struct mi_page *p, const struct mi_value *bodies, size_t first)
 {
     const struct mi_value *body = &bodies->as.array.item[first];
     struct mi_table t = {0};
     int64_t n_controls = 0;
     char text[64];
 
-    print_title(b, body);
+    add_title(p, body);
     mi_table_column(&t, "layer", true);
     for (int c = 0; c < N_COLUMNS; c++)
         mi_table_column(&t, columns[c].title, columns[c].decimals >= 0);
@@ -88,14 +90,48 @@ static void print_table(struct mi_buf *b, const struct mi_value *bodies, size_t 
         for (int c = 0; c < N_COLUMNS; c++)
             add_cell(&t, other, &columns[c]);
     }
-    mi_table_print(b, &t, style);
+    mi_page_table(p, &t);
     if (n_controls)
-        mi_buf_addf(b, "and %lld directions of controls\n", (long long)n_controls);
-    mi_table_free(&t);
+        mi_page_sayf(p, MI_PART_NOTE, "and %lld directions of controls", (long long)n_controls);
 }
 
-void mi_figure_directions(struct mi_buf *b, const struct mi_value *bodies,
-                          const struct mi_style *style)
+/* A line a method of one figure by layer. */
+static void add_chart(struct mi_page *p, const struct mi_value *bodies, size_t first,
+                      const char *key, const char *title, bool is_share)
+{
+    const struct mi_value *body = &bodies->as.array.item[first];
+    struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_LINES);
+    bool has_any = false;
+    char text[64];
+
+    for (int turn = 0; turn < 2; turn++)
+        for (size_t i = first; i < bodies->as.array.n; i++) {
+            const struct mi_value *other = &bodies->as.array.item[i];
+            const struct mi_value *v = mi_get(other, key);
+            struct mi_series *s;
+
+            if (!is_of_table(body, other) || mi_get(other, "draw"))
+                continue;
+            if (mi_is(v, MI_ARRAY))
+                v = v->as.array.n ? &v->as.array.item[0] : NULL;
+            if (!mi_is(v, MI_REAL))
+                continue;
+            mi_chart_x(c, mi_layer_text(other, text, sizeof text));
+            if (turn == 0)
+                continue;
+            s = mi_chart_series(c, mi_get_str(other, "method", ""));
+            s->y[mi_chart_x(c, text)] = v->as.real;
+            has_any = true;
+        }
+    c->title = title;
+    c->x_title = "layer";
+    c->from = is_share ? 0 : (double)NAN;
+    c->to = is_share ? 1 : (double)NAN;
+    if (has_any && c->n_x > 2)
+        mi_page_chart(p, c);
+}
+
+void mi_figure_directions(struct mi_page *p, const struct mi_value *bodies)
 {
     for (size_t i = 0; i < bodies->as.array.n; i++) {
         bool is_new = true;
@@ -104,8 +140,9 @@ void mi_figure_directions(struct mi_buf *b, const struct mi_value *bodies,
             is_new = !is_of_table(&bodies->as.array.item[k], &bodies->as.array.item[i]);
         if (!is_new)
             continue;
-        if (b->len)
-            mi_buf_add_char(b, '\n');
-        print_table(b, bodies, i, style);
+        add_table(p, bodies, i);
+        add_chart(p, bodies, i, "scale", "distance of the sides along the direction", false);
+        add_chart(p, bodies, i, "cos_mean_diff", "cosine with the difference of means", true);
+        add_chart(p, bodies, i, "variance", "share of the variance that is explained", true);
     }
 }

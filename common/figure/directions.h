@@ -2,12 +2,10 @@
 #ifndef MI_FIGURE_DIRECTIONS_H
 #define MI_FIGURE_DIRECTIONS_H
 
-#include "data/value.h"
-#include "figure/width.h"
+#include "figure/page.h"
 
-/* bodies: an array of dir bodies. One table a site and position, a line a layer and method;
- * controls are counted below it. */
-void mi_figure_directions(struct mi_buf *b, const struct mi_value *bodies,
-                          const struct mi_style *style);
+/* bodies: an array of dir bodies. One table a site and position, a line a layer and method,
+ * and charts by layer; controls are counted below the table. */
+void mi_figure_directions(struct mi_page *p, const struct mi_value *bodies);
 
 #endif

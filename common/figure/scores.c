@@ -3,8 +3,6 @@
 #include "base/intern.h"
 #include "base/mem.h"
 #include "data/metric.h"
-#include "figure/bars.h"
-#include "figure/table.h"
 #include "figure/views.h"
 
 #include <math.h>
@@ -13,7 +11,7 @@
 
 static const char *const probe_metrics[] = {"accuracy", "pair_accuracy", "auroc"};
 static const char *const controls[] = {"random", "shuffled", "permuted"};
-enum { N_METRICS = 3, N_CONTROLS = 3 };
+enum { N_METRICS = 3, N_CONTROLS = 3, N_VIEWS = 4 };
 
 /* The records by what they speak of. */
 struct index {
@@ -77,7 +75,7 @@ static bool is_probe_metric(const char *metric)
 static bool is_probe(const struct mi_value *body)
 {
     return is_probe_metric(mi_get_str(body, "metric", "")) && mi_get_str(body, "method", NULL) &&
-           mi_get_str(body, "site", NULL) && !mi_is_transfer(body);
+           mi_get_str(body, "site", NULL) && !mi_is_transfer(body) && !mi_is_card(body);
 }
 
 static void build_index(struct index *x, const struct mi_value *bodies)
@@ -179,8 +177,8 @@ static void find_columns(struct index *x, const struct series *s, const char *me
     has_control[2] = has_control[2] && !has_control[1];
 }
 
-static void print_table(struct mi_buf *b, struct index *x, const struct series *s,
-                        const char *metric, const struct mi_style *style)
+static void add_table(struct mi_page *p, struct index *x, const struct series *s,
+                      const char *metric)
 {
     bool has_metric[N_METRICS] = {0}, has_control[N_CONTROLS] = {0};
     struct mi_table t = {0};
@@ -207,87 +205,84 @@ static void print_table(struct mi_buf *b, struct index *x, const struct series *
                     &t, mi_get_real(find_control(x, body, s->method, metric, c), "hi", (double)NAN),
                     3);
     }
-    mi_table_print(b, &t, style);
-    mi_table_free(&t);
+    mi_page_table(p, &t);
 }
 
-/* The highest draw of the controls at a place. */
-static double highest_control(struct index *x, const struct mi_value *body, const char *method,
-                              const char *metric)
+/* The values of a record at place k of a series. */
+static void set_point(struct mi_series *s, int k, const struct mi_value *rec)
 {
-    double best = (double)NAN;
-
-    for (int c = 0; c < N_CONTROLS; c++) {
-        const struct mi_value *rec = find_control(x, body, method, metric, c);
-        double hi = mi_get_real(rec, "hi", (double)NAN);
-
-        if (c == 2 && !isnan(best) && find_control(x, body, method, metric, 1))
-            break;
-        best = isnan(best) || hi > best ? hi : best;
-    }
-    return best;
+    if (!rec)
+        return;
+    s->y[k] = mi_get_real(rec, "value", (double)NAN);
+    s->lo[k] = mi_get_real(rec, "lo", (double)NAN);
+    s->hi[k] = mi_get_real(rec, "hi", (double)NAN);
 }
 
-static void print_chart(struct mi_buf *b, struct index *x, const struct series *s,
-                        const char *metric, const struct mi_style *style)
+static void add_chart(struct mi_page *p, struct index *x, const struct series *s,
+                      const char *metric)
 {
     const struct mi_metric *m = mi_metric_find(metric);
-    struct mi_bar *bar = mi_alloc_n(s->n, sizeof *bar);
-    char(*label)[64] = mi_alloc_n(s->n, sizeof *label), title[96];
-    struct mi_bars bars = {
-        .title = title, .from = 0, .to = 1, .chance = m ? m->chance : 0.5, .bar = bar};
+    struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_LINES);
+    bool has_metric[N_METRICS] = {0}, has_control[N_CONTROLS] = {0};
+    char text[96];
 
-    snprintf(title, sizeof title, "%.30s by layer", metric);
-    for (size_t i = 0; i < s->n; i++) {
-        const struct mi_value *body = &x->bodies->as.array.item[s->row[i]];
-        const struct mi_value *rec = find(x, body, s->method, metric, "");
+    find_columns(x, s, metric, has_metric, has_control);
+    snprintf(text, sizeof text, "%.30s by layer", metric);
+    c->title = mi_arena_dup(&p->arena, text, strlen(text));
+    c->x_title = "layer";
+    c->from = 0;
+    c->to = 1;
+    c->chance = m ? m->chance : 0.5;
+    for (size_t i = 0; i < s->n; i++)
+        mi_chart_x(c, place_label(&x->bodies->as.array.item[s->row[i]], text, sizeof text));
+    for (int k = -1; k < N_CONTROLS; k++) {
+        struct mi_series *line;
 
-        if (!rec)
+        if (k >= 0 && !has_control[k])
             continue;
-        bar[bars.n] = (struct mi_bar){
-            place_label(body, label[i], sizeof label[i]), mi_get_real(rec, "value", (double)NAN),
-            mi_get_real(rec, "lo", (double)NAN), mi_get_real(rec, "hi", (double)NAN),
-            highest_control(x, body, s->method, metric)};
-        bars.n++;
+        line = mi_chart_series(c, k < 0 ? s->method : controls[k]);
+        line->is_control = k >= 0;
+        for (size_t i = 0; i < s->n; i++) {
+            const struct mi_value *body = &x->bodies->as.array.item[s->row[i]];
+
+            set_point(line, mi_chart_x(c, place_label(body, text, sizeof text)),
+                      k < 0 ? find(x, body, s->method, metric, "")
+                            : find_control(x, body, s->method, metric, k));
+        }
     }
-    if (bars.n > 0) {
-        mi_buf_add_char(b, '\n');
-        mi_bars_print(b, &bars, style);
-    }
-    mi_free(label);
-    mi_free(bar);
+    mi_page_chart(p, c);
 }
 
 /* "resid_post, mean-diff, span:statement: 16 groups, 64 rows". */
-static void print_title(struct mi_buf *b, const struct mi_value *body, const char *metric)
+static void add_title(struct mi_page *p, const struct mi_value *body, const char *metric)
 {
+    struct mi_buf b = {0};
     const char *position = mi_get_str(body, "position", NULL);
     const char *parts[] = {mi_get_str(body, "site", ""), mi_get_str(body, "method", ""), position};
     int64_t groups = mi_get_int(body, "groups", -1), leak = mi_get_int(body, "leak", 0);
 
     for (int i = 0; i < 3 && parts[i]; i++) {
-        mi_buf_add_text(b, i ? ", " : "");
-        mi_add_safe(b, parts[i], strlen(parts[i]));
+        mi_buf_add_text(&b, i ? ", " : "");
+        mi_buf_add(&b, parts[i], strlen(parts[i]));
     }
     if (groups >= 0)
-        mi_buf_addf(b, ": %lld groups", (long long)groups);
+        mi_buf_addf(&b, ": %lld groups", (long long)groups);
     if (leak)
-        mi_buf_addf(b, ", %lld of them fitted on (not held out)", (long long)leak);
-    mi_buf_addf(b, "\n[intervals resample groups; controls: the highest %s of their draws]\n",
-                metric);
+        mi_buf_addf(&b, ", %lld of them fitted on (not held out)", (long long)leak);
+    mi_page_say(p, MI_PART_TITLE, mi_buf_text(&b), b.len);
+    mi_page_sayf(p, MI_PART_ASIDE,
+                 "intervals resample groups; controls: the highest %s of their draws", metric);
+    mi_buf_free(&b);
 }
 
-static void print_series(struct mi_buf *b, struct index *x, size_t first, const char *metric,
-                         const struct mi_style *style)
+static void add_series(struct mi_page *p, struct index *x, size_t first, const char *metric)
 {
     struct series s = {0};
 
     collect(&s, x->bodies, first);
-    if (b->len)
-        mi_buf_add_char(b, '\n');
-    print_title(b, &x->bodies->as.array.item[first], metric);
-    print_table(b, x, &s, metric, style);
-    print_chart(b, x, &s, metric, style);
+    add_title(p, &x->bodies->as.array.item[first], metric);
+    add_table(p, x, &s, metric);
+    add_chart(p, x, &s, metric);
     mi_free(s.row);
 }
 
@@ -295,35 +290,34 @@ static void print_series(struct mi_buf *b, struct index *x, size_t first, const 
 
 static bool has_own_view(const struct mi_value *body)
 {
-    return mi_is_unembed(body) || mi_is_attribution(body) || mi_is_transfer(body);
+    return mi_is_unembed(body) || mi_is_attribution(body) || mi_is_transfer(body) ||
+           mi_is_card(body);
 }
 
 /* The views that come once, at the first record of their kind. */
-static bool print_view(struct mi_buf *b, const struct mi_value *bodies, const struct mi_value *body,
-                       bool seen[3], const char *metric, const struct mi_style *style)
+static bool add_view(struct mi_page *p, const struct mi_value *bodies, const struct mi_value *body,
+                     bool seen[N_VIEWS], const char *metric)
 {
-    int kind = mi_is_unembed(body) ? 0 : mi_is_attribution(body) ? 1 : 2;
+    int kind = mi_is_unembed(body) ? 0 : mi_is_attribution(body) ? 1 : mi_is_transfer(body) ? 2 : 3;
 
     if (!has_own_view(body))
         return false;
     if (!seen[kind] && kind == 0)
-        mi_figure_unembed(b, bodies, style);
+        mi_figure_unembed(p, bodies);
     else if (!seen[kind] && kind == 1)
-        mi_figure_attribution(b, bodies, style);
-    else if (!seen[kind])
-        mi_figure_transfer(b, bodies, metric, style);
+        mi_figure_attribution(p, bodies);
+    else if (!seen[kind] && kind == 2)
+        mi_figure_transfer(p, bodies, metric);
     seen[kind] = true;
     return true;
 }
 
-/* A table of the records that have this metric. */
-static void print_metric(struct mi_buf *b, const struct mi_value *bodies, const char *metric,
-                         const struct mi_style *style)
+/* A table of the records that have this metric, and a chart where one says more. */
+static void add_metric(struct mi_page *p, const struct mi_value *bodies, const char *metric)
 {
     static const char *const skip[] = {"metric", "seed", NULL};
     const struct mi_metric *m = mi_metric_find(metric);
     struct mi_value some = mi_array();
-    struct mi_arena arena = {0};
     struct mi_table t = {0};
 
     for (size_t i = 0; i < bodies->as.array.n; i++) {
@@ -331,28 +325,24 @@ static void print_metric(struct mi_buf *b, const struct mi_value *bodies, const 
 
         if (!is_probe(body) && !has_own_view(body) &&
             strcmp(mi_get_str(body, "metric", ""), metric) == 0)
-            mi_push(&arena, &some, *body);
+            mi_push(&p->arena, &some, *body);
     }
-    if (b->len)
-        mi_buf_add_char(b, '\n');
-    mi_add_safe(b, metric, strlen(metric));
     if (m)
-        mi_buf_addf(b, ": %s%s%s%s", m->formula, *m->unit ? " (" : "", m->unit,
-                    *m->unit ? ")" : "");
-    mi_buf_add_char(b, '\n');
+        mi_page_sayf(p, MI_PART_TITLE, "%s: %s%s%s%s", metric, m->formula, *m->unit ? " (" : "",
+                     m->unit, *m->unit ? ")" : "");
+    else
+        mi_page_say(p, MI_PART_TITLE, metric, strlen(metric));
     mi_table_of_records(&t, &some, skip, false);
-    mi_table_print(b, &t, style);
-    mi_table_free(&t);
-    mi_arena_free(&arena);
+    mi_page_table(p, &t);
+    mi_figure_any(p, &some, m);
 }
 
-void mi_figure_scores(struct mi_buf *b, const struct mi_value *bodies, const char *metric,
-                      const struct mi_style *style)
+void mi_figure_scores(struct mi_page *p, const struct mi_value *bodies, const char *metric)
 {
     struct index x = {0};
     struct mi_intern seen = {0};
     struct mi_buf key = {0};
-    bool seen_view[3] = {0};
+    bool seen_view[N_VIEWS] = {0};
 
     build_index(&x, bodies);
     metric = metric ? metric : "auroc";
@@ -363,7 +353,7 @@ void mi_figure_scores(struct mi_buf *b, const struct mi_value *bodies, const cha
         int64_t n = seen.n;
 
         if ((is_of_probe && mi_get_str(body, "control", NULL)) ||
-            print_view(b, bodies, body, seen_view, metric, style))
+            add_view(p, bodies, body, seen_view, metric))
             continue;
         set_series_key(&key, body);
         if (!is_of_probe) {
@@ -373,9 +363,9 @@ void mi_figure_scores(struct mi_buf *b, const struct mi_value *bodies, const cha
         if (mi_intern_add(&seen, key.data, key.len) < n)
             continue;
         if (is_of_probe)
-            print_series(b, &x, i, metric, style);
+            add_series(p, &x, i, metric);
         else
-            print_metric(b, bodies, name, style);
+            add_metric(p, bodies, name);
     }
     mi_buf_free(&key);
     mi_intern_free(&seen);

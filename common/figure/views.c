@@ -2,8 +2,6 @@
 
 #include "base/intern.h"
 #include "base/mem.h"
-#include "figure/bars.h"
-#include "figure/table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -38,12 +36,6 @@ static bool is_same(const struct mi_value *a, const struct mi_value *b, const ch
             return false;
     }
     return true;
-}
-
-static void begin_part(struct mi_buf *b)
-{
-    if (b->len)
-        mi_buf_add_char(b, '\n');
 }
 
 /* ---- unembedding ------------------------------------------------------------------ */
@@ -82,8 +74,7 @@ static double find_z(const struct mi_value *bodies, const struct mi_value *body)
     return (double)NAN;
 }
 
-void mi_figure_unembed(struct mi_buf *b, const struct mi_value *bodies,
-                       const struct mi_style *style)
+void mi_figure_unembed(struct mi_page *p, const struct mi_value *bodies)
 {
     static const char *const titles[] = {"site",    "layer", "method", "end",
                                          "entropy", "z",     "tokens"};
@@ -100,7 +91,7 @@ void mi_figure_unembed(struct mi_buf *b, const struct mi_value *bodies,
         if (!mi_is_unembed(body) || !has_metric(body, "entropy"))
             continue;
         if (mi_get_str(body, "control", NULL)) {
-            mi_buf_addf(&random, "%lld random directions: %.3f, between %.3f and %.3f nats\n",
+            mi_buf_addf(&random, "%lld random directions: %.3f, between %.3f and %.3f nats. ",
                         (long long)mi_get_int(body, "n", 0), value,
                         mi_get_real(body, "lo", (double)NAN), mi_get_real(body, "hi", (double)NAN));
             continue;
@@ -113,13 +104,13 @@ void mi_figure_unembed(struct mi_buf *b, const struct mi_value *bodies,
         mi_table_number(&t, find_z(bodies, body), 2);
         add_tokens(&t, mi_get(body, "top"));
     }
-    begin_part(b);
-    mi_buf_add_text(b, "directions as the whole residual stream: entropy (nats), beside random "
-                       "ones as z\n");
-    mi_table_print(b, &t, style);
-    mi_buf_add(b, random.data, random.len);
+    mi_page_sayf(p, MI_PART_TITLE,
+                 "directions as the whole residual stream: entropy (nats), beside random ones "
+                 "as z");
+    mi_page_table(p, &t);
+    if (random.len)
+        mi_page_say(p, MI_PART_NOTE, random.data, random.len - 1);
     mi_buf_free(&random);
-    mi_table_free(&t);
 }
 
 /* ---- attribution ------------------------------------------------------------------ */
@@ -147,26 +138,58 @@ static const char *part_text(const struct mi_value *body, char *text, size_t siz
     return text;
 }
 
-/* The largest parts [n] of one direction as bars. */
-static void print_parts(struct mi_buf *b, const struct mi_value **part, size_t n, const char *title,
-                        const struct mi_style *style)
+static void set_point(struct mi_series *s, int k, const struct mi_value *body)
 {
-    struct mi_bar bar[PARTS_SHOWN];
-    char label[PARTS_SHOWN][128];
-    struct mi_bars bars = {.title = title, .chance = (double)NAN, .bar = bar, .is_size = true};
+    s->y[k] = mi_get_real(body, "value", (double)NAN);
+    s->lo[k] = mi_get_real(body, "lo", (double)NAN);
+    s->hi[k] = mi_get_real(body, "hi", (double)NAN);
+}
+
+/* The largest parts [n] of one direction as bars. */
+static void add_parts(struct mi_page *p, const struct mi_value **part, size_t n)
+{
+    struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_BARS);
+    struct mi_series *s;
+    char text[128];
 
     qsort(part, n, sizeof *part, compare_size);
-    for (size_t i = 0; i < n && i < PARTS_SHOWN; i++) {
-        double value = mi_get_real(part[i], "value", (double)NAN);
+    n = n < PARTS_SHOWN ? n : PARTS_SHOWN;
+    for (size_t i = 0; i < n; i++)
+        mi_chart_x(c, part_text(part[i], text, sizeof text));
+    s = mi_chart_series(c, "");
+    for (size_t i = 0; i < n; i++)
+        set_point(s, mi_chart_x(c, part_text(part[i], text, sizeof text)), part[i]);
+    c->x_title = NULL;
+    mi_page_chart(p, c);
+}
 
-        bar[i] = (struct mi_bar){part_text(part[i], label[i], sizeof label[i]), value,
-                                 mi_get_real(part[i], "lo", (double)NAN),
-                                 mi_get_real(part[i], "hi", (double)NAN), (double)NAN};
-        bars.n++;
-    }
-    bars.to = n ? fabs(mi_get_real(part[0], "value", 1)) : 1;
-    bars.to = bars.to > 0 ? bars.to : 1;
-    mi_bars_print(b, &bars, style);
+/* Heads by layer as a map: which of them write, wherever they rank. */
+static void add_heads(struct mi_page *p, const struct mi_value **part, size_t n)
+{
+    struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_HEAT);
+    char text[64];
+
+    for (int turn = 0; turn < 2; turn++)
+        for (size_t i = 0; i < n; i++) {
+            int64_t head = mi_get_int(part[i], "head", -1);
+            struct mi_series *s;
+            int k;
+
+            if (head < 0)
+                continue;
+            snprintf(text, sizeof text, "%lld", (long long)head);
+            k = mi_chart_x(c, text);
+            if (turn == 0)
+                continue;
+            snprintf(text, sizeof text, "%lld", (long long)mi_get_int(part[i], "layer", -1));
+            s = mi_chart_series(c, text);
+            set_point(s, k, part[i]);
+        }
+    c->title = "heads by layer";
+    c->x_title = "head";
+    c->y_title = "layer";
+    if (c->n > 1 && c->n_x > 1)
+        mi_page_chart(p, c);
 }
 
 static bool is_to(const struct mi_value *body, const struct mi_value *whole)
@@ -176,12 +199,10 @@ static bool is_to(const struct mi_value *body, const struct mi_value *whole)
            strcmp(mi_get_str(body, "method", ""), mi_get_str(whole, "method", "")) == 0;
 }
 
-void mi_figure_attribution(struct mi_buf *b, const struct mi_value *bodies,
-                           const struct mi_style *style)
+void mi_figure_attribution(struct mi_page *p, const struct mi_value *bodies)
 {
     size_t all = bodies->as.array.n, n = 0;
     const struct mi_value **part = mi_alloc_n(all, sizeof *part);
-    char title[400];
 
     /* the parts of a direction come before its ratio, and the ratio before the next one's */
     for (size_t i = 0; i < all; i++) {
@@ -191,14 +212,15 @@ void mi_figure_attribution(struct mi_buf *b, const struct mi_value *bodies,
             part[n++] = body;
         if (!has_metric(body, "participation_ratio"))
             continue;
-        begin_part(b);
-        snprintf(title, sizeof title,
-                 "what writes %.30s:%lld, %.60s: %zu parts, as spread as %.1f equal ones "
-                 "[%.1f, %.1f]\n[mean projection, positive minus negative side]",
-                 mi_get_str(body, "to_site", ""), (long long)mi_get_int(body, "to_layer", -1),
-                 mi_get_str(body, "method", ""), n, mi_get_real(body, "value", (double)NAN),
-                 mi_get_real(body, "lo", (double)NAN), mi_get_real(body, "hi", (double)NAN));
-        print_parts(b, part, n, title, style);
+        mi_page_sayf(p, MI_PART_TITLE,
+                     "what writes %.30s:%lld, %.60s: %zu parts, as spread as %.1f equal ones "
+                     "[%.1f, %.1f]",
+                     mi_get_str(body, "to_site", ""), (long long)mi_get_int(body, "to_layer", -1),
+                     mi_get_str(body, "method", ""), n, mi_get_real(body, "value", (double)NAN),
+                     mi_get_real(body, "lo", (double)NAN), mi_get_real(body, "hi", (double)NAN));
+        mi_page_sayf(p, MI_PART_ASIDE, "mean projection, positive minus negative side");
+        add_heads(p, part, n);
+        add_parts(p, part, n);
         n = 0;
     }
     mi_free(part);
@@ -227,9 +249,9 @@ static const struct mi_value *find_cell(const struct mi_value *bodies, const str
     return NULL;
 }
 
-static void print_matrix(struct mi_buf *b, const struct mi_value *bodies,
-                         const struct mi_value *first, const struct mi_intern *domains,
-                         const char *metric, const struct mi_style *style)
+static void add_matrix_table(struct mi_page *p, const struct mi_value *bodies,
+                             const struct mi_value *first, const struct mi_intern *domains,
+                             const char *metric)
 {
     struct mi_table t = {0};
     char text[160];
@@ -250,18 +272,39 @@ static void print_matrix(struct mi_buf *b, const struct mi_value *bodies,
             mi_table_str(&t, cell ? text : "");
         }
     }
-    begin_part(b);
     part_text(first, text, sizeof text);
-    mi_add_safe(b, text, strlen(text));
-    mi_buf_addf(b, ", %s on test groups: ", metric);
-    mi_add_safe(b, mi_get_str(first, "method", ""), strlen(mi_get_str(first, "method", "")));
-    mi_buf_add_char(b, '\n');
-    mi_table_print(b, &t, style);
-    mi_table_free(&t);
+    mi_page_sayf(p, MI_PART_TITLE, "%s, %s on test groups: %s", text, metric,
+                 mi_get_str(first, "method", ""));
+    mi_page_table(p, &t);
 }
 
-void mi_figure_transfer(struct mi_buf *b, const struct mi_value *bodies, const char *metric,
-                        const struct mi_style *style)
+static void add_matrix_map(struct mi_page *p, const struct mi_value *bodies,
+                           const struct mi_value *first, const struct mi_intern *domains,
+                           const char *metric)
+{
+    struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_HEAT);
+
+    for (int64_t k = 0; k < domains->n; k++)
+        mi_chart_x(c, domains->name[k]);
+    for (int64_t i = domains->n - 1; i >= 0; i--) {
+        struct mi_series *s = mi_chart_series(c, domains->name[i]);
+
+        for (int64_t k = 0; k < domains->n; k++) {
+            const struct mi_value *cell =
+                find_cell(bodies, first, metric, domains->name[i], domains->name[k]);
+
+            if (cell)
+                set_point(s, mi_chart_x(c, domains->name[k]), cell);
+        }
+    }
+    c->from = 0;
+    c->to = 1;
+    c->x_title = "evaluated on";
+    c->y_title = "fitted on";
+    mi_page_chart(p, c);
+}
+
+void mi_figure_transfer(struct mi_page *p, const struct mi_value *bodies, const char *metric)
 {
     static const char *const keys[] = {"site", "layer", "head", "position", "method", NULL};
     const struct mi_value *last = NULL;
@@ -279,7 +322,8 @@ void mi_figure_transfer(struct mi_buf *b, const struct mi_value *bodies, const c
         if (!mi_is_transfer(body) || mi_get_str(body, "control", NULL) ||
             (last && is_same(last, body, keys)))
             continue;
-        print_matrix(b, bodies, body, &domains, metric, style);
+        add_matrix_table(p, bodies, body, &domains, metric);
+        add_matrix_map(p, bodies, body, &domains, metric);
         last = body;
     }
     mi_intern_free(&domains);

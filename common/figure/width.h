@@ -11,6 +11,7 @@
 struct mi_style {
     int width;     /* columns of the page; at least 20 */
     bool is_ascii; /* no characters beyond ASCII in frames and bars; text cut with "..." */
+    bool is_full;  /* whole prompts, not their ends only */
 };
 
 /* Columns of valid UTF-8 without control characters: combining marks take none, East Asian

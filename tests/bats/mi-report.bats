@@ -150,7 +150,7 @@ run_stream() {
 @test "mi-report: streams that do not go together, and empty ones, are refused" {
 	scores
 	run_stream a.mi '"x"'
-	run_clean 3 mi-report a.mi s.mi
+	run_clean 3 mi-report --format tsv a.mi s.mi
 	says "do not go into one"
 	jq -n -c '{kind: "header", format: "mi-stream", version: [1, 0], content: "score", model: null,
 		tokenizer: null, template: null, sites: [], dtype: null, shard: null, provenance: []},

@@ -1,0 +1,25 @@
+/* figure/graph.h: what was made from what: boxes and arrows. */
+#ifndef MI_FIGURE_GRAPH_H
+#define MI_FIGURE_GRAPH_H
+
+#include "figure/width.h"
+
+#include <stdbool.h>
+
+struct mi_graph {
+    struct mi_graph_node {
+        const char *name, *detail; /* any bytes */
+        int depth;                 /* the row it stands in: longer than all that lead to it */
+    } * node;                      /* [n]; of an edge the source comes first */
+    int n;
+    bool *edge; /* [n, n]: edge[i * n + k]: k was made from i */
+};
+
+/* Sets the depths, and leaves out edges that a longer way says already. */
+void mi_graph_layout(struct mi_graph *g);
+/* A line a node: its name, detail, and what it was made from. */
+void mi_graph_print(struct mi_buf *b, const struct mi_graph *g);
+/* An SVG element. */
+void mi_graph_svg(struct mi_buf *b, const struct mi_graph *g);
+
+#endif

@@ -1,0 +1,278 @@
+/* Texts of runs side by side, their tokens coloured, and how log-probabilities differ. */
+#include "base/mem.h"
+#include "figure/source.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SCALE = 8, MOST_OFFSETS = 400 }; /* nats of the strongest colour */
+
+/* The run of one prompt in one stream. */
+struct row {
+    const struct mi_value *run, *prompt;
+    const struct mi_value *tokens, *logp, *pieces; /* arrays of one length, or NULL */
+    int64_t n, n_prompt;
+};
+
+const struct mi_value *mi_source_prompt(const struct mi_source *s, const char *id)
+{
+    int64_t k = mi_intern_find(&s->ids, id, strlen(id));
+
+    return k < 0 ? NULL : &s->prompts.as.array.item[k];
+}
+
+static const struct mi_value *find_run(const struct mi_source *s, const char *id)
+{
+    for (size_t i = 0; i < s->bodies.as.array.n; i++)
+        if (strcmp(mi_get_str(&s->bodies.as.array.item[i], "id", ""), id) == 0)
+            return &s->bodies.as.array.item[i];
+    return NULL;
+}
+
+static struct row find_row(const struct mi_source *s, const char *id)
+{
+    struct row r = {.run = find_run(s, id), .prompt = mi_source_prompt(s, id)};
+    const struct mi_value *tokens = mi_get(r.run, "tokens"), *logp = mi_get(r.run, "logp");
+    const struct mi_value *pieces = mi_get(r.prompt, "pieces");
+
+    r.n_prompt = mi_get_int(r.prompt, "n_prompt", 0);
+    if (!mi_is(tokens, MI_ARRAY) || !mi_is(logp, MI_ARRAY) || !mi_is(pieces, MI_ARRAY) ||
+        tokens->as.array.n != logp->as.array.n || tokens->as.array.n != pieces->as.array.n)
+        return r;
+    r.tokens = tokens;
+    r.logp = logp;
+    r.pieces = pieces;
+    r.n = (int64_t)tokens->as.array.n;
+    if (r.n_prompt >= r.n) /* a scored text without a continuation: all of it */
+        r.n_prompt = 0;
+    return r;
+}
+
+static double real_at(const struct mi_value *list, int64_t i)
+{
+    const struct mi_value *v = &list->as.array.item[i];
+
+    return mi_is(v, MI_REAL) ? v->as.real : mi_is(v, MI_INT) ? (double)v->as.integer : (double)NAN;
+}
+
+static struct mi_text bytes_of(const struct mi_value *v)
+{
+    if (mi_is(v, MI_STR) || mi_is(v, MI_BIN))
+        return (struct mi_text){v->as.bytes.at, v->as.bytes.len};
+    return (struct mi_text){"", 0};
+}
+
+static bool has_same_tokens(const struct row *a, const struct row *b)
+{
+    return a->tokens && b->tokens && mi_value_equal(a->tokens, b->tokens);
+}
+
+/* ---- the legend ----------------------------------------------------------------------- */
+
+/* "A: add resid_post:10-20 ... @ all", or "A: no edits". */
+static void add_legend(struct mi_page *p, const struct mi_source *const *s, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const struct mi_value *edits = mi_get(mi_get(&s[i]->header, "edits"), "edits");
+        struct mi_buf b = {0};
+
+        mi_buf_addf(&b, "%c: ", 'A' + i % 26);
+        if (!mi_is(edits, MI_ARRAY) || edits->as.array.n == 0)
+            mi_buf_add_text(&b, "no edits");
+        for (size_t k = 0; mi_is(edits, MI_ARRAY) && k < edits->as.array.n; k++) {
+            struct mi_text text = bytes_of(&edits->as.array.item[k]);
+
+            mi_buf_add_text(&b, k ? "; " : "");
+            mi_buf_add(&b, text.at, text.len);
+        }
+        mi_page_say(p, MI_PART_NOTE, b.data, b.len);
+        mi_buf_free(&b);
+    }
+}
+
+/* ---- transcripts ------------------------------------------------------------------------ */
+
+static const char *tip_of(struct mi_page *p, const struct row *r, int64_t t, double base)
+{
+    const struct mi_value *rank = mi_get(r->run, "rank"), *entropy = mi_get(r->run, "entropy");
+    struct mi_buf b = {0};
+    double logp = real_at(r->logp, t);
+    const char *text;
+
+    if (isnan(logp))
+        return NULL;
+    mi_buf_addf(&b, "log-probability %.3f (p = %.3g)", logp, exp(logp));
+    if (!isnan(base))
+        mi_buf_addf(&b, ", %+.3f to A", logp - base);
+    if (mi_is(rank, MI_ARRAY) && (int64_t)rank->as.array.n == r->n && !isnan(real_at(rank, t)))
+        mi_buf_addf(&b, ", rank %.0f", real_at(rank, t));
+    if (mi_is(entropy, MI_ARRAY) && (int64_t)entropy->as.array.n == r->n &&
+        !isnan(real_at(entropy, t)))
+        mi_buf_addf(&b, ", entropy %.3f", real_at(entropy, t));
+    text = mi_arena_dup(&p->arena, b.data, b.len);
+    mi_buf_free(&b);
+    return text;
+}
+
+/* Tokens of the continuation: by surprise, or by the difference to the first run when that
+ * has the same tokens. */
+static void add_tokens(struct mi_page *p, struct mi_words *w, const struct row *r,
+                       const struct row *base)
+{
+    struct mi_token *token;
+
+    if (!r->tokens)
+        return;
+    w->n_tokens = r->n - r->n_prompt;
+    token = mi_arena_alloc(&p->arena, (size_t)w->n_tokens * sizeof *token);
+    for (int64_t i = 0; i < w->n_tokens; i++) {
+        int64_t t = r->n_prompt + i;
+        double logp = real_at(r->logp, t), other = base ? real_at(base->logp, t) : (double)NAN;
+        struct mi_text piece = bytes_of(&r->pieces->as.array.item[t]);
+
+        piece.at = mi_arena_dup(&p->arena, piece.at, piece.len);
+        token[i] = (struct mi_token){piece, base ? logp - other : -logp, tip_of(p, r, t, other)};
+    }
+    w->token = token;
+}
+
+static struct mi_text copy_prompt(struct mi_page *p, const struct mi_value *prompt)
+{
+    const struct mi_value *pieces = mi_get(prompt, "pieces");
+    int64_t n = mi_get_int(prompt, "n_prompt", 0);
+    struct mi_buf b = {0};
+    struct mi_text text;
+
+    for (int64_t i = 0; mi_is(pieces, MI_ARRAY) && i < n && i < (int64_t)pieces->as.array.n; i++) {
+        struct mi_text piece = bytes_of(&pieces->as.array.item[i]);
+
+        mi_buf_add(&b, piece.at, piece.len);
+    }
+    text = (struct mi_text){mi_arena_dup(&p->arena, b.data ? b.data : "", b.len), b.len};
+    mi_buf_free(&b);
+    return text;
+}
+
+/* The runs of one prompt in columns; a run that lacks it has an empty one. */
+static void add_texts(struct mi_page *p, const struct mi_source *const *s, int n, const char *id)
+{
+    struct mi_transcript *t = mi_arena_alloc(&p->arena, sizeof *t);
+    struct row first = find_row(s[0], id);
+
+    *t = (struct mi_transcript){.id = mi_arena_dup(&p->arena, id, strlen(id)),
+                                .prompt = copy_prompt(p, first.prompt),
+                                .scale = SCALE,
+                                .n = n};
+    t->column = mi_arena_alloc(&p->arena, (size_t)n * sizeof *t->column);
+    for (int i = 0; i < n; i++) {
+        struct row r = find_row(s[i], id);
+        struct mi_text text = bytes_of(mi_get(r.run, "text"));
+        char label[2] = {(char)('A' + i % 26), '\0'};
+
+        t->column[i] = (struct mi_words){
+            .label = n > 1 ? mi_arena_dup(&p->arena, label, 1) : NULL,
+            .text = {mi_arena_dup(&p->arena, text.at, text.len), text.len}};
+        add_tokens(p, &t->column[i], &r, i && has_same_tokens(&first, &r) ? &first : NULL);
+    }
+    mi_page_texts(p, t);
+}
+
+/* ---- one text under several conditions -------------------------------------------------- */
+
+struct sums {
+    double sum[MOST_OFFSETS], square[MOST_OFFSETS];
+    int64_t n[MOST_OFFSETS];
+    int64_t longest, n_texts;
+};
+
+/* logp_t of a stream less that of the first, by offset in the continuation. */
+static void add_up(struct sums *u, const struct mi_source *base, const struct mi_source *s)
+{
+    for (size_t i = 0; i < base->bodies.as.array.n; i++) {
+        const char *id = mi_get_str(&base->bodies.as.array.item[i], "id", "");
+        struct row a = find_row(base, id), b = find_row(s, id);
+
+        if (!has_same_tokens(&a, &b))
+            continue;
+        u->n_texts++;
+        for (int64_t k = 0; k < a.n - a.n_prompt && k < MOST_OFFSETS; k++) {
+            double d = real_at(b.logp, a.n_prompt + k) - real_at(a.logp, a.n_prompt + k);
+
+            if (isnan(d))
+                continue;
+            u->sum[k] += d;
+            u->square[k] += d * d;
+            u->n[k]++;
+            u->longest = k + 1 > u->longest ? k + 1 : u->longest;
+        }
+    }
+}
+
+static void add_curve(struct mi_chart *c, const struct sums *u, const char *label)
+{
+    struct mi_series *line = mi_chart_series(c, label);
+
+    for (int64_t k = 0; k < u->longest && k < c->n_x; k++) {
+        double n = (double)u->n[k], mean = u->sum[k] / n;
+        double variance = n > 1 ? (u->square[k] - n * mean * mean) / (n - 1) : (double)NAN;
+        double half = 1.96 * sqrt((variance > 0 ? variance : 0) / n);
+
+        if (u->n[k] == 0)
+            continue;
+        line->y[k] = mean;
+        if (u->n[k] > 1) {
+            line->lo[k] = mean - half;
+            line->hi[k] = mean + half;
+        }
+    }
+}
+
+static void add_curves(struct mi_page *p, const struct mi_source *const *s, int n)
+{
+    struct sums *u = mi_alloc_zero((size_t)n, sizeof *u);
+    struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_LINES);
+    int64_t longest = 0, n_texts = 0;
+    char text[32];
+
+    for (int i = 1; i < n; i++) {
+        add_up(&u[i], s[0], s[i]);
+        longest = u[i].longest > longest ? u[i].longest : longest;
+        n_texts = u[i].n_texts > n_texts ? u[i].n_texts : n_texts;
+    }
+    for (int64_t k = 0; k < longest; k++) {
+        snprintf(text, sizeof text, "%lld", (long long)k);
+        mi_chart_x(c, text);
+    }
+    for (int i = 1; i < n && longest > 0; i++) {
+        snprintf(text, sizeof text, "%c", 'A' + i % 26);
+        if (u[i].n_texts)
+            add_curve(c, &u[i], text);
+    }
+    if (longest > 0) {
+        c->title = "log-probability of each token, less that under A (nats)";
+        c->x_title = "token of the continuation";
+        mi_page_sayf(p, MI_PART_ASIDE,
+                     "mean over %lld texts that both scored; bands are 1.96 standard errors",
+                     (long long)n_texts);
+        mi_page_chart(p, c);
+    }
+    mi_free(u);
+}
+
+void mi_figure_runs(struct mi_page *p, const struct mi_source *const *s, int n, int n_texts)
+{
+    const struct mi_value *runs = &s[0]->bodies;
+    size_t shown = runs->as.array.n;
+
+    if (n_texts && shown > (size_t)n_texts)
+        shown = (size_t)n_texts;
+    if (n > 1) {
+        add_legend(p, s, n);
+        add_curves(p, s, n);
+    }
+    for (size_t i = 0; i < shown; i++)
+        add_texts(p, s, n, mi_get_str(&runs->as.array.item[i], "id", ""));
+    if (shown < runs->as.array.n)
+        mi_page_sayf(p, MI_PART_NOTE, "(%zu of %zu texts)", shown, runs->as.array.n);
+}
