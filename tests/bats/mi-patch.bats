@@ -299,3 +299,17 @@ circuit() {
 	run_clean 0 mi-patch -m "$M" --at 'resid_post:*' --metric logit_diff --dry-run p.jsonl
 	[[ $output == *'pairs        2'*'runs         26'* ]]
 }
+
+@test "mi-patch: the sweep that TransformerLens makes of the same weights" {
+	need jq
+	printf '%s\n' \
+		'{"pair": 1, "side": "base", "text": "the city of Paris is in", "target": " France", "foil": " Italy"}' \
+		'{"pair": 1, "side": "source", "text": "the city of Rome is in"}' >t.jsonl
+	mi-patch -m "$M" --at 'resid_post:*' --metric logit_diff t.jsonl | effects |
+		jq -r '"\(.layer) \(.position) \(.base) \(.source) \(.patched)"' >got
+	# tests/parity/patch_parity.py --golden wrote: layer position base source patched
+	paste -d ' ' "$GOLDEN/patch/tiny.txt" got | awk '
+		function far(a, b) { return a - b > 1e-4 || b - a > 1e-4 }
+		$1 != $6 || $2 != $7 || far($3, $8) || far($4, $9) || far($5, $10) { print; bad = 1 }
+		END { exit bad || NR != 16 }'
+}
