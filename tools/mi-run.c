@@ -1,6 +1,7 @@
 /* mi-run: runs a model on prompts: generates, scores, applies edits. */
 #include "base/bytes.h"
 #include "base/escape.h"
+#include "base/mem.h"
 #include "base/opt.h"
 #include "base/par.h"
 #include "base/progress.h"
@@ -21,9 +22,9 @@ enum what { RUN, SHOW_INFO, SHOW_TOKENS, SHOW_PLAN };
 
 struct options {
     const char *model, *output, *input, *prompt, *shard, *max_memory;
-    const char *chat, *system;
-    struct mi_strings edits, plans, stops;
-    bool score, text, info, tokens, dry_run, other_model;
+    const char *chat, *system, *judge_command;
+    struct mi_strings edits, plans, stops, caches;
+    bool score, judge, text, info, tokens, dry_run, other_model;
     bool no_bos, add_generation_prompt, parse_special;
     long n_new, top, top_k, threads, seed, batch;
     double temperature, top_p, penalty;
@@ -40,7 +41,8 @@ struct options {
 struct work {
     struct mi_source source;
     struct mi_session session;
-    struct mi_editor edits;
+    struct mi_editor edits, cache_edits;
+    struct mi_judge judge;
     struct mi_writer out;
     struct mi_arena arena;
     struct mi_value header;
@@ -62,7 +64,7 @@ static const struct mi_tool tool = {
 /* Edits stand in the header in canonical form; a prompt stands in its record. */
 static void note_option(void *ctx, const char *name, const char *value)
 {
-    static const char *const elsewhere[] = {"edit", "plan", "prompt", "seed"};
+    static const char *const elsewhere[] = {"edit", "plan", "prompt", "seed", "cache-from"};
     struct options *opt = ctx;
     const struct mi_value *there = mi_get(&opt->given, name);
     struct mi_buf both = {0};
@@ -90,6 +92,10 @@ static void check_generation(const struct options *opt)
         mi_tool_misuse("--score makes no text: --text does not go with it");
     if (opt->text && opt->output)
         mi_tool_misuse("--text goes to standard output: -o does not go with it");
+    if (opt->caches.n && !opt->score)
+        mi_tool_misuse("--cache-from is for --score: a generation has one cache");
+    if (opt->judge && opt->text)
+        mi_tool_misuse("--judge writes into records: --text does not go with it");
     for (int i = 0; i < opt->stops.n; i++)
         if (!*opt->stops.item[i] || mi_utf8_valid(opt->stops.item[i], strlen(opt->stops.item[i])) !=
                                         strlen(opt->stops.item[i]))
@@ -140,8 +146,11 @@ static void parse_options(struct options *opt, int argc, char **argv)
         MI_REAL(0, "repetition-penalty", "X", &opt->penalty, 1e-3, 1e3, "penalty of tokens seen"),
         MI_LIST(0, "stop", "TEXT", &opt->stops, "end before this text (may be repeated)"),
         MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws"),
+        MI_FLAG(0, "judge", &opt->judge, "say whether the text is the target's or the foil's"),
+        MI_STRING(0, "judge-command", "CMD", &opt->judge_command, "ask CMD, a line each"),
         MI_LIST(0, "edit", "LINE", &opt->edits, "change activations (may be repeated)"),
         MI_LIST(0, "plan", "FILE", &opt->plans, "edits, one a line (may be repeated)"),
+        MI_LIST(0, "cache-from", "PLAN", &opt->caches, "with --score: past keys, values; or none"),
         MI_FLAG(0, "other-model", &opt->other_model, "accept streams of a model as wide as this"),
         MI_STRING(0, "template", "NAME", &opt->chat, "chat template: auto, raw, chatml, mistral"),
         MI_STRING(0, "system", "TEXT", &opt->system, "system message of conversations without one"),
@@ -164,11 +173,13 @@ static void parse_options(struct options *opt, int argc, char **argv)
     if (i < argc)
         opt->input = argv[i];
     mi_opt_each_that_matters(table, n, note_option, opt);
+    opt->judge = opt->judge || opt->judge_command;
     check_generation(opt);
     check_input(opt, argc - i);
     if (opt->score)
         opt->n_new = 0;
-    opt->is_text = opt->text || (!opt->score && !opt->output && isatty(STDOUT_FILENO));
+    opt->is_text =
+        opt->text || (!opt->score && !opt->judge && !opt->output && isatty(STDOUT_FILENO));
     mi_par_set((int)opt->threads);
 }
 
@@ -304,16 +315,42 @@ static int print_plan(struct work *w, const struct options *opt, struct mi_error
     return r;
 }
 
+/* The edits of the run that keys and values come from: plan files; `none` and `@run` among them
+ * mean what they mean as an edit. */
+static int open_cache_edits(struct work *w, const struct options *opt, struct mi_error *err)
+{
+    const char *line[2] = {"none", "none"};
+    const char **plan = mi_alloc_n((size_t)opt->caches.n, sizeof *plan);
+    int n = 0, r;
+
+    for (int i = 0; i < opt->caches.n; i++) {
+        const char *name = opt->caches.item[i];
+
+        if (strcmp(name, "@run") == 0)
+            line[0] = name;
+        else if (strcmp(name, "none") != 0)
+            plan[n++] = name;
+    }
+    r = mi_editor_open(&w->cache_edits, &w->session, line, 2, plan, n, mi_source_header(&w->source),
+                       opt->other_model, opt->seed, err);
+    mi_free(plan);
+    return r;
+}
+
 /* The stream's header carries what the edits used, so that it can be replayed alone. */
 static int open_edits(struct work *w, const struct options *opt, struct mi_error *err)
 {
+    int64_t bytes;
     int r = mi_editor_open(&w->edits, &w->session, opt->edits.item, opt->edits.n, opt->plans.item,
                            opt->plans.n, mi_source_header(&w->source), opt->other_model, opt->seed,
                            err);
 
-    if (r == 0 && !opt->is_text && mi_editor_bytes(&w->edits) > MOST_EDIT_BYTES)
+    if (r == 0 && opt->caches.n && (r = open_cache_edits(w, opt, err)) < 0)
+        r = mi_fail_in(err, "--cache-from");
+    bytes = r < 0 ? 0 : mi_editor_bytes(&w->edits) + mi_editor_bytes(&w->cache_edits);
+    if (r == 0 && !opt->is_text && bytes > MOST_EDIT_BYTES)
         r = mi_fail(err, MI_EXIT_DATA, "the edits use %lld MiB of tensors, a header holds %d MiB",
-                    (long long)(mi_editor_bytes(&w->edits) >> 20), MOST_EDIT_BYTES >> 20);
+                    (long long)(bytes >> 20), MOST_EDIT_BYTES >> 20);
     return r;
 }
 
@@ -328,17 +365,26 @@ static int write_header(struct work *w, const struct options *opt, struct mi_err
     mi_source_set_shard(&w->source, &w->arena, &w->header);
     mi_header_step(&w->arena, &w->header, "mi-run", NULL, opt->given, opt->seed);
     mi_editor_describe(&w->edits, &w->arena, &w->header);
+    if (opt->caches.n)
+        mi_editor_describe_cache(&w->cache_edits, &w->arena, &w->header);
     return mi_writer_header(&w->out, &w->header, err);
+}
+
+static void add_inputs(struct work *w, struct mi_value *inputs, const struct mi_editor *edits)
+{
+    struct mi_value more = mi_editor_inputs(edits, &w->arena);
+
+    for (size_t i = 0; i < more.as.array.n; i++)
+        mi_push(&w->arena, inputs, more.as.array.item[i]);
 }
 
 static int finish_stream(struct work *w, struct mi_error *err)
 {
     struct mi_value inputs = mi_source_inputs(&w->source, &w->arena);
-    struct mi_value more = mi_editor_inputs(&w->edits, &w->arena);
     int r;
 
-    for (size_t i = 0; more.kind == MI_ARRAY && i < more.as.array.n; i++)
-        mi_push(&w->arena, &inputs, more.as.array.item[i]);
+    add_inputs(w, &inputs, &w->edits);
+    add_inputs(w, &inputs, &w->cache_edits);
     r = mi_model_unchanged(&w->session.model, err);
     return r < 0 ? r : mi_writer_end(&w->out, &inputs, err);
 }
@@ -365,6 +411,10 @@ static int run_prompts(struct work *w, const struct options *opt, struct mi_erro
     struct mi_run_totals totals;
     int r = open_edits(w, opt, err);
 
+    o.cache_from = opt->caches.n ? &w->cache_edits : NULL;
+    o.judge = opt->judge ? &w->judge : NULL;
+    if (r == 0 && opt->judge)
+        r = mi_judge_open(&w->judge, opt->judge_command, err);
     if (r == 0 && !opt->is_text)
         r = write_header(w, opt, err);
     if (r < 0)
@@ -373,6 +423,8 @@ static int run_prompts(struct work *w, const struct options *opt, struct mi_erro
         mi_progress_start("prompts", 0);
     r = mi_run(&w->session, &w->source, &w->edits, &o, opt->is_text ? NULL : &w->out, &totals, err);
     mi_progress_end();
+    if (r == 0)
+        r = mi_judge_end(&w->judge, err);
     if (r == 0 && !opt->is_text)
         r = finish_stream(w, err);
     if (r == 0 && mi_opt_verbose)
@@ -407,7 +459,9 @@ static int run(const struct options *opt)
             : opt->what == SHOW_TOKENS ? print_tokens(&w, &err)
             : opt->what == SHOW_PLAN   ? print_plan(&w, opt, &err)
                                        : run_prompts(&w, opt, &err);
+    mi_judge_close(&w.judge);
     mi_editor_close(&w.edits);
+    mi_editor_close(&w.cache_edits);
     mi_session_close(&w.session);
     mi_source_close(&w.source);
     mi_writer_close(&w.out);
@@ -417,11 +471,8 @@ static int run(const struct options *opt)
 
 int main(int argc, char **argv)
 {
-    struct options opt = {.input = "-",
-                          .n_new = 64,
-                          .top_p = 1,
-                          .penalty = 1,
-                          .given = {.kind = MI_MAP}};
+    struct options opt = {
+        .input = "-", .n_new = 64, .top_p = 1, .penalty = 1, .given = {.kind = MI_MAP}};
     int status;
 
     mi_tool_start(&tool, argv);

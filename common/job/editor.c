@@ -34,7 +34,8 @@ static bool was_edited(const struct mi_value *run_header)
 {
     const struct mi_value *list = mi_get(mi_get(run_header, "edits"), "edits");
 
-    return mi_is(list, MI_ARRAY) && list->as.array.n > 0;
+    return (mi_is(list, MI_ARRAY) && list->as.array.n > 0) ||
+           mi_is(mi_get(run_header, "cache_from"), MI_MAP);
 }
 
 /* The edits of a run's header, as lines that name digests. */
@@ -75,6 +76,10 @@ static int parse_all(struct mi_editor_state *st, const struct mi_dims *dims,
                 r = mi_fail(err, MI_EXIT_USAGE, "--edit @run: the input is no run stream");
             else if (i > 0)
                 r = mi_fail(err, MI_EXIT_USAGE, "--edit @run comes before other edits");
+            else if (mi_is(mi_get(run_header, "cache_from"), MI_MAP))
+                r = mi_fail(err, MI_EXIT_DATA,
+                            "--edit @run: the run used keys and values of another "
+                            "(--cache-from), which edits alone do not repeat");
             else
                 r = replay_lines(st, run_header, dims, err);
             is_said = true;
@@ -357,6 +362,24 @@ void mi_editor_describe(const struct mi_editor *e, struct mi_arena *a, struct mi
         return;
     mi_header_step_edits(a, header, *mi_get(&map, "edits"));
     mi_set(a, header, "edits", map);
+}
+
+void mi_editor_describe_cache(const struct mi_editor *e, struct mi_arena *a,
+                              struct mi_value *header)
+{
+    const struct mi_value *steps = mi_get(header, "provenance");
+    struct mi_value map = mi_editor_header(e, a), options;
+    const struct mi_value *lines = mi_get(&map, "edits");
+    struct mi_value *step = &steps->as.array.item[steps->as.array.n - 1];
+    struct mi_buf b = {0};
+
+    for (size_t i = 0; lines && i < lines->as.array.n; i++)
+        mi_buf_addf(&b, "%s%s", i ? "\n" : "", lines->as.array.item[i].as.bytes.at);
+    options = *mi_get(step, "options");
+    mi_set(a, &options, "cache-from", mi_str(lines ? mi_arena_dup(a, b.data, b.len) : "none"));
+    mi_set(a, step, "options", options);
+    mi_set(a, header, "cache_from", lines ? map : mi_map());
+    mi_buf_free(&b);
 }
 
 int64_t mi_editor_bytes(const struct mi_editor *e)

@@ -73,6 +73,11 @@ int mi_editor_apply(struct mi_editor *e, struct mi_view *view, const struct mi_i
 struct mi_value mi_editor_header(const struct mi_editor *e, struct mi_arena *a);
 /* Sets that key, if there are edits, and the lines in the header's last step. */
 void mi_editor_describe(const struct mi_editor *e, struct mi_arena *a, struct mi_value *header);
+/* The same for the edits of the run whose keys and values were used (job/crossed.c): the header's
+ * key `cache_from`, a map even when there are no edits, and the step's option "cache-from", the
+ * lines or "none". `@run` refuses a stream with this key: one list of edits does not repeat it. */
+void mi_editor_describe_cache(const struct mi_editor *e, struct mi_arena *a,
+                              struct mi_value *header);
 /* Bytes of tensors in it: a header holds 16 MiB at most. */
 int64_t mi_editor_bytes(const struct mi_editor *e);
 /* {name, digest} of every file, for the end record. */

@@ -248,10 +248,11 @@ static double sum_logp(const struct mi_strand *s, int64_t from)
     return sum;
 }
 
-struct mi_value mi_flight_run_body(const struct mi_flight *f, struct mi_arena *a)
+int mi_flight_run_body(const struct mi_flight *f, struct mi_judge *judge, struct mi_arena *a,
+                       struct mi_value *body, struct mi_error *err)
 {
     struct mi_buf text = {0};
-    struct mi_run_record r = {
+    struct mi_run_record rec = {
         .id = f->item.prompt.id,
         .tokens = f->main.tokens,
         .n_tokens = f->main.n,
@@ -267,12 +268,18 @@ struct mi_value mi_flight_run_body(const struct mi_flight *f, struct mi_arena *a
         .next_token = f->has_next ? f->next_token : NULL,
         .next_logp = f->next_logp,
     };
+    int r = 0;
 
     mi_answer_text(&f->answer, &text);
-    r.text = mi_arena_dup(a, mi_buf_text(&text), text.len);
-    r.text_len = text.len;
+    rec.text = mi_arena_dup(a, mi_buf_text(&text), text.len);
+    rec.text_len = text.len;
     mi_buf_free(&text);
-    return mi_run_body(a, &r);
+    if (judge)
+        r = mi_judge_text(judge, &rec.judged, rec.id, &f->item.prompt.fields, rec.text,
+                          rec.text_len, err);
+    if (r == 0)
+        *body = mi_run_body(a, &rec);
+    return r;
 }
 
 void mi_flight_free(struct mi_flight *f)

@@ -3,11 +3,12 @@
  * A flight has a main strand of tokens (prompt, given continuation, what is generated) and,
  * when the prompt names them, two short ones: prompt + target and prompt + foil. Each strand
  * has a cache of its own; those of target and foil start as copies of the prompt's. Private
- * to job/generate.c and its tests. */
+ * to job/generate.c, pass.c, crossed.c and their tests. */
 #ifndef MI_JOB_FLIGHT_H
 #define MI_JOB_FLIGHT_H
 
 #include "job/answer.h"
+#include "job/judge.h"
 #include "job/source.h"
 #include "stream/run_record.h"
 
@@ -18,6 +19,7 @@ struct mi_strand {
     bool is_open;       /* the cache is there */
     int64_t n, cap;     /* tokens known; room in every array below */
     int64_t n_fed;      /* went through the model */
+    int64_t n_left;     /* of a crossed run (job/crossed.c): still to be scored */
     int32_t *tokens;    /* [cap] */
     const char **piece; /* [cap] */
     size_t *piece_len;  /* [cap] */
@@ -36,6 +38,7 @@ struct mi_flight {
     int64_t n_new;                       /* how many may be generated */
     int64_t n_shared; /* positions that came from another flight (job/prefix.h) */
     int n_top;
+    bool is_filled;   /* of a crossed run: the caches hold all that the steps need */
     bool has_chosen;  /* the pass in hand has put a token at main.tokens[main.n] */
     const char *stop; /* see stream/run_record.h; NULL while it runs, and of a score */
     bool is_done;
@@ -62,9 +65,11 @@ void mi_strand_reserve(struct mi_strand *s, int64_t more, int n_top);
 /* After a pass: the chosen token joins, and the reason to stop is looked for. */
 void mi_flight_settle(struct mi_flight *f, const struct mi_session *s,
                       const struct mi_stops *stops);
-/* The records; text is what answer holds. Borrow from the flight and the arena. */
+/* The records; text is what answer holds, `judge` (NULL: nobody) says what it answers. Borrow
+ * from the flight and the arena. */
 struct mi_value mi_flight_prompt_body(const struct mi_flight *f, struct mi_arena *a);
-struct mi_value mi_flight_run_body(const struct mi_flight *f, struct mi_arena *a);
+int mi_flight_run_body(const struct mi_flight *f, struct mi_judge *judge, struct mi_arena *a,
+                       struct mi_value *body, struct mi_error *err) MI_MUST_USE;
 void mi_flight_free(struct mi_flight *f);
 
 #endif

@@ -12,6 +12,7 @@
 #include "job/answer.h"
 #include "job/draw.h"
 #include "job/editor.h"
+#include "job/judge.h"
 #include "job/source.h"
 #include "stream/writer.h"
 
@@ -25,7 +26,11 @@ struct mi_run_options {
     int64_t max_memory; /* bytes; 0: three quarters of what is free */
     int max_items;      /* prompts under way at once; 0: chosen */
     int max_rows;       /* rows of a pass; 0: chosen */
-    bool is_flushed;    /* every run record leaves at once (a pipe) */
+    /* Not NULL: keys and values of earlier positions come from a run under these edits
+     * (job/crossed.c; needs n_new = 0). */
+    struct mi_editor *cache_from;
+    struct mi_judge *judge; /* says what the text answers; NULL: nobody */
+    bool is_flushed;        /* every run record leaves at once (a pipe) */
     /* The text as it is generated, in the order of the input: whole characters, `is_end`
      * with the last part of an item (which may be empty). NULL: nobody listens. */
     int (*text)(void *self, const struct mi_item *item, const char *bytes, size_t n, bool is_end,

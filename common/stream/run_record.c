@@ -67,6 +67,8 @@ struct mi_value mi_run_body(struct mi_arena *a, const struct mi_run_record *r)
     mi_set(a, &body, "entropy", list_reals(a, r->entropy, r->n_tokens));
     mi_set(a, &body, "stop", r->stop ? mi_str(r->stop) : mi_nil());
     mi_set(a, &body, "next", next);
+    if (r->judged)
+        mi_set(a, &body, "judged", mi_str(r->judged));
     return body;
 }
 
@@ -256,6 +258,7 @@ int mi_run_read(struct mi_arena *a, const struct mi_value *body, struct mi_run_r
         (status = read_reals(a, body, "entropy", out.n_tokens, &out.entropy, err)) < 0)
         return status;
     out.stop = mi_get_str(body, "stop", NULL);
+    out.judged = mi_get_str(body, "judged", NULL);
     if ((status = read_top(a, body, &out, err)) < 0)
         return status;
     *r = out;

@@ -1,7 +1,7 @@
 /* stream/run_record.h: what a model made of a prompt, token by token.
  *
  * run = {id, tokens [T], logp [T], text, top [T] or nil, target_logp, foil_logp,
- *        rank [T], entropy [T], stop, next}
+ *        rank [T], entropy [T], stop, next, judged}
  *
  * The figures at t speak of token t given the tokens before it, under the plain
  * distribution of the model (after edits, before temperature and penalty); those of the
@@ -14,6 +14,7 @@
  *     next     the same for the token that would follow the last; nil when not asked
  *     text     of what was generated, always UTF-8; "" when nothing was
  *     stop     why a generation ended: "end", "string", "length", "context"; nil of a score
+ *     judged   what the text answers: "target", "foil" or "neither"; left out when nobody asked
  *     target_logp, foil_logp  summed over the continuation's tokens; nil without one */
 #ifndef MI_STREAM_RUN_RECORD_H
 #define MI_STREAM_RUN_RECORD_H
@@ -41,6 +42,7 @@ struct mi_run_record {
     const char *stop;              /* NULL: nil */
     const int32_t *next_token;     /* [n_top], or NULL */
     const double *next_logp;
+    const char *judged; /* NULL: not asked */
 };
 
 /* Numbers and lists are copied into the arena, strings are borrowed. */

@@ -154,3 +154,25 @@ void mi_nfc(struct mi_buf *b, const char *s, size_t len)
     }
     mi_free(x);
 }
+
+/* ---- folding -------------------------------------------------------------------- */
+
+void mi_fold(struct mi_buf *b, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        utf8proc_int32_t x[32]; /* the longest folding has 18 */
+        utf8proc_ssize_t n;
+        uint32_t cp = 0;
+        int used = mi_utf8_decode(s + i, len - i, &cp);
+
+        n = utf8proc_decompose_char((utf8proc_int32_t)cp, x, 32,
+                                    UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD, NULL);
+        for (utf8proc_ssize_t k = 0; k < n && k < 32; k++) {
+            char bytes[4];
+
+            if (x[k] < 0x300 || x[k] > 0x36f)
+                mi_buf_add(b, bytes, (size_t)mi_utf8_encode((uint32_t)x[k], bytes));
+        }
+        i += used > 0 ? (size_t)used : 1;
+    }
+}

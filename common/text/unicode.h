@@ -17,6 +17,9 @@ bool mi_is_number(uint32_t cp); /* \p{N} */
 bool mi_is_space(uint32_t cp);  /* \p{White_Space} */
 /* NFC of valid UTF-8 s [len], appended to b. Linear but for the sorting of marks. */
 void mi_nfc(struct mi_buf *b, const char *s, size_t len);
+/* What is left of valid UTF-8 s [len] when case, compatibility forms and the accents of Latin,
+ * Greek and Cyrillic letters (U+0300 to U+036F) do not count, appended to b. For comparing. */
+void mi_fold(struct mi_buf *b, const char *s, size_t len);
 /* True for a code point before which text may be cut without changing its NFC: no mark and
  * nothing that joins what stands before it. */
 bool mi_nfc_starts(uint32_t cp);

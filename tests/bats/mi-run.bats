@@ -419,6 +419,105 @@ key() {
 	diff <(runs want.mi | key logp) <(runs again.mi | key logp)
 }
 
+# ---- judging ---------------------------------------------------------------------------
+
+@test "mi-run: texts are judged by rules" {
+	mi-run -m "$M" -p 'the city' -n 8 --text >text
+	jq -nc --rawfile t text '{text: "the city", target: "zzz", foil: "yyy", aliases: [$t]},
+		{text: "the city", target: "zzz", foil: "yyy"},
+		{text: "the city", target: "zzz", foil: "yyy", foil_aliases: $t}' >p.jsonl
+	sed 's/ *$//' text | grep -q '[A-Za-z0-9]' || skip "the tiny model says no word"
+	run_clean 0 mi-run -m "$M" -n 8 --judge p.jsonl -o j.mi
+	[ "$(mi-view j.mi | jq -r 'select(.judged).judged' | xargs)" = "target neither foil" ]
+	# not asked: no key; asked of a text that was given: the same answer
+	[ "$(mi-view j.mi | jq -c 'select(.kind == "run") | has("judged")' | sort -u)" = true ]
+	mi-run -m "$M" -n 8 p.jsonl -o plain.mi
+	[ "$(mi-view plain.mi | jq -c 'select(.kind == "run") | has("judged")' | sort -u)" = false ]
+	mi-run -m "$M" --score --judge plain.mi -o again.mi
+	[ "$(mi-view again.mi | jq -r 'select(.judged).judged' | xargs)" = "target neither foil" ]
+}
+
+@test "mi-run: a prompt that cannot be judged is named" {
+	run_clean 3 mi-run -m "$M" -p 'the city' -n 2 --judge -o j.mi
+	says "has no text in 'target' or 'foil'"
+	nothing_left j.mi
+	run_clean 2 mi-run -m "$M" -p 'the city' -n 2 --judge --text
+}
+
+@test "mi-run: texts are judged by a command, in order, by one process" {
+	printf '{"id":"%s","text":"the city","topic":"t%s"}\n' a 1 b 2 c 3 >p.jsonl
+	run_clean 0 mi-run -m "$M" -n 4 --batch 2 p.jsonl -o j.mi --judge-command \
+		'echo $$ >>pids; while read -r x; do echo "$x" >>seen; case $x in *t2*) echo foil;; *) echo neither;; esac; done'
+	[ "$(wc -l <pids)" -eq 1 ]
+	[ "$(jq -r '.id + .fields.topic' seen | xargs)" = "at1 bt2 ct3" ]
+	[ "$(jq -r '.text | type' seen | sort -u)" = string ]
+	[ "$(mi-view j.mi | jq -r 'select(.judged).judged' | xargs)" = "neither foil neither" ]
+}
+
+@test "mi-run: a command that does not judge is an error" {
+	local bad
+	for bad in 'exit 0' 'while read x; do echo maybe; done' 'while read x; do echo foil; done; exit 7' \
+		'while read x; do echo foil; echo foil; done' 'no-such-command 2>/dev/null'; do
+		run_clean 3 mi-run -m "$M" -p 'the city' -n 2 -o j.mi --judge-command "$bad"
+		says "judging"
+		nothing_left j.mi
+	done
+}
+
+# ---- keys and values of another run ------------------------------------------------------
+
+@test "mi-run: keys and values of a run under the same edits are one's own, to the bit" {
+	local edits=(--edit 'zero z:1.2 @ all' --edit 'noise resid_pre:1 * 0.3 @ gen' -s 4)
+	printf '%s\n' 'zero z:1.2 @ all' 'noise resid_pre:1 * 0.3 @ gen' >plan
+	mi-run -m "$M" "$P" -n 8 -o y.mi
+	mi-run -m "$M" --score --top 2 y.mi "${edits[@]}" -o own.mi
+	run_clean 0 mi-run -m "$M" --score --top 2 y.mi "${edits[@]}" --cache-from plan -o crossed.mi
+	diff <(runs own.mi) <(runs crossed.mi)
+	mi-run -m "$M" --score --top 2 y.mi "${edits[@]}" --cache-from plan --batch 1 -j 1 -o one.mi
+	cmp crossed.mi one.mi
+	mi-run -m "$M" --score y.mi -o plain.mi
+	mi-run -m "$M" --score y.mi --cache-from none -o none.mi
+	diff <(runs plain.mi) <(runs none.mi)
+}
+
+@test "mi-run: an edit reaches later tokens through keys and values alone" {
+	mi-run -m "$M" -p 'the city of Rome is' -n 8 -o y.mi
+	mi-run -m "$M" --score y.mi -o plain.mi
+	echo 'zero attn_out:0 @ prompt' >plan
+	# edited at the prompt only: what it left behind is all that generated tokens feel
+	mi-run -m "$M" --score --edit 'zero attn_out:0 @ prompt' y.mi -o edited.mi
+	mi-run -m "$M" --score --cache-from plan y.mi -o past.mi
+	mi-run -m "$M" --score --edit 'zero attn_out:0 @ prompt' --cache-from none y.mi -o now.mi
+	local n
+	n=$(mi-view y.mi | jq 'select(.kind == "prompt").n_prompt')
+	lp() { runs "$1" | jq -c "[.logp[$2]]"; }
+	# behind the first generated token
+	[ "$(lp edited.mi "$((n + 1)):")" = "$(lp past.mi "$((n + 1)):")" ]
+	[ "$(lp plain.mi "$((n + 1)):")" = "$(lp now.mi "$((n + 1)):")" ]
+	[ "$(lp plain.mi "$((n + 1)):")" != "$(lp edited.mi "$((n + 1)):")" ]
+	[ "$(lp plain.mi "2:$n")" != "$(lp now.mi "2:$n")" ]
+}
+
+@test "mi-run: a stream with another run's keys and values says so, and is not repeated" {
+	echo 'zero mlp_out:1 @ all' >plan
+	mi-run -m "$M" -p 'the city' -n 4 -o y.mi
+	mi-run -m "$M" --score --cache-from plan y.mi -o x.mi
+	[ "$(mi-view x.mi | jq -r 'select(.kind == "header") | .cache_from.edits[0], .provenance[-1].options["cache-from"]' |
+		sort -u)" = 'zero mlp_out:1 @ all' ]
+	run_clean 3 mi-run -m "$M" --score --edit @run x.mi -o z.mi
+	says "--cache-from"
+	run_clean 3 mi-run -m "$M" --score x.mi -o z.mi
+	run_clean 0 mi-run -m "$M" --score --edit none x.mi -o z.mi
+	run_clean 2 mi-run -m "$M" -n 4 --cache-from none y.mi -o z.mi
+	run_clean 4 mi-run -m "$M" --score --cache-from no-such-plan y.mi -o z.mi
+	says "--cache-from"
+	# @run: the edits of the run that is read
+	mi-run -m "$M" -p 'the city' -n 4 --plan plan -o e.mi
+	mi-run -m "$M" --score --edit none --cache-from @run e.mi -o a.mi
+	mi-run -m "$M" --score --edit none --cache-from plan e.mi -o b.mi
+	diff <(runs a.mi) <(runs b.mi)
+}
+
 # ---- the chat model --------------------------------------------------------------------
 
 @test "mi-run: the first command of the README, on the chat model" {
