@@ -5,8 +5,8 @@
 #include "base/par.h"
 #include "base/progress.h"
 #include "base/tool.h"
-#include "job/sweep.h"
 #include "job/material.h"
+#include "job/sweep.h"
 #include "stream/header.h"
 
 #include <limits.h>
@@ -46,14 +46,17 @@ struct work {
 
 static const struct mi_tool tool = {
     .name = "mi-patch",
-    .synopsis = "-m MODEL --at SITES --metric LIST [OPTION]... [PAIRS]\n"
-                "       mi-patch -m MODEL --variant LABEL=EDIT... --metric LIST [OPTION]... [PROMPTS]",
-    .about = "Change one part of a model's run at a time, and write what that does to the figures:\n"
-             "put the values of a source prompt into the run of a base prompt (patching), take\n"
-             "values away (--ablate), follow a path (--paths), or apply edits (--variant).",
+    .synopsis =
+        "-m MODEL --at SITES --metric LIST [OPTION]... [PAIRS]\n"
+        "       mi-patch -m MODEL --variant LABEL=EDIT... --metric LIST [OPTION]... [PROMPTS]",
+    .about =
+        "Change one part of a model's run at a time, and write what that does to the figures:\n"
+        "put the values of a source prompt into the run of a base prompt (patching), take\n"
+        "values away (--ablate), follow a path (--paths), or apply edits (--variant).",
     .examples =
         "  mi-patch -m model.gguf --at 'resid_post:*' --pos all --metric logit_diff pairs.jsonl\n"
-        "  mi-patch -m model.gguf --at 'z:*.*' --together --metric logp,kl --aggregate pairs.jsonl\n"
+        "  mi-patch -m model.gguf --at 'z:*.*' --together --metric logp,kl --aggregate "
+        "pairs.jsonl\n"
         "  mi-patch -m model.gguf --at 'z:*.*' --paths 'k:5.*' --metric logit_diff pairs.jsonl\n"
         "  mi-patch -m model.gguf --variant '2=add resid_post:9 d.mi * 2' --metric kl texts\n",
 };

@@ -9,8 +9,8 @@
 #include "stream/writer.h"
 
 struct mi_effects_options {
-    const char *method; /* patch, zero, mean, resample, edit, path */
-    bool aggregate;     /* write aggregates after the records of the pairs */
+    const char *method;  /* patch, zero, mean, resample, edit, path */
+    bool aggregate;      /* write aggregates after the records of the pairs */
     int32_t n_bootstrap; /* replicates; 0: no intervals */
     double level;
     uint64_t seed;

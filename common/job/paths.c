@@ -66,7 +66,7 @@ void mi_paths_sites(const struct mi_sweep_options *o, const struct mi_dims *dims
 struct sending {
     struct mi_write *write; /* [n] the sender first */
     int n;
-    struct mi_trace kept;   /* what the receivers have in step 1 */
+    struct mi_trace kept; /* what the receivers have in step 1 */
 };
 
 /* Every head and MLP output after the sender is as in the base run, from its first position on. */
@@ -124,7 +124,7 @@ static int receive(struct mi_sweep_state *w, size_t sender, const struct sending
     struct mi_write *write = mi_alloc_n(receivers->n, sizeof *write);
     struct mi_track *track = mi_alloc_n(receivers->n, sizeof *track);
     struct mi_effect_subject *subject = mi_alloc_n(receivers->n, sizeof *subject);
-    char (*name)[48] = mi_alloc_n(receivers->n, sizeof *name);
+    char(*name)[48] = mi_alloc_n(receivers->n, sizeof *name);
     int count = 0, r;
 
     for (size_t i = 0; i < receivers->n; i++) {

@@ -80,9 +80,8 @@ int mi_subject_init(struct mi_subject *s, const struct mi_measures *m, const str
 {
     mi_subject_free(s);
     s->item = item;
-    return lay_out(s, m, asks, err) < 0
-               ? mi_fail_in(err, "prompt '%s'", mi_quote(item->prompt.id))
-               : 0;
+    return lay_out(s, m, asks, err) < 0 ? mi_fail_in(err, "prompt '%s'", mi_quote(item->prompt.id))
+                                        : 0;
 }
 
 void mi_subject_free(struct mi_subject *s)
@@ -181,8 +180,8 @@ static void read_divergence(struct mi_reading *r, int64_t k, const float *logits
     }
     other = k + base->subject->n_pos - r->subject->n_pos;
     if (other >= 0)
-        r->kl[k] = divergence(base->logits + other * v, base->normalizer[other], logits,
-                              normalizer, v);
+        r->kl[k] =
+            divergence(base->logits + other * v, base->normalizer[other], logits, normalizer, v);
 }
 
 void mi_reading_logits(struct mi_reading *r, int64_t position, const float *logits, int64_t v)

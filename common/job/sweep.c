@@ -46,10 +46,11 @@ int mi_sweep_check(const struct mi_sweep_options *o, const struct mi_dims *dims,
         mi_place_text(p, text);
         mi_place_shape(p, dims, 0, &rows, &width);
         if (is_after(p->site))
-            return mi_fail(err, MI_EXIT_USAGE, "%s comes after the blocks and is not patched", text);
-        if (width == 0 && (o->kind == MI_SWEEP_MEAN || o->align == MI_ALIGN_MEAN))
-            return mi_fail(err, MI_EXIT_USAGE, "%s is as wide as its prompt is long; it has no mean",
+            return mi_fail(err, MI_EXIT_USAGE, "%s comes after the blocks and is not patched",
                            text);
+        if (width == 0 && (o->kind == MI_SWEEP_MEAN || o->align == MI_ALIGN_MEAN))
+            return mi_fail(err, MI_EXIT_USAGE,
+                           "%s is as wide as its prompt is long; it has no mean", text);
         if (p->site == MI_SITE_ATTN_SCORES && o->kind == MI_SWEEP_ZERO)
             return mi_fail(err, MI_EXIT_USAGE, "%s of zero mean nothing; zero the pattern", text);
     }
@@ -369,8 +370,9 @@ int mi_sweep(struct mi_session *s, struct mi_source *src, const struct mi_measur
         r = mi_effects_end(&w.effects, err);
     totals->n_effects = w.effects.n_effects;
     totals->n_refused = w.effects.n_refused;
-    totals->flops = (double)totals->n_rows * mi_model_flops_per_token(&s->model, 0, w.dims->n_layers) +
-                    (double)totals->n_logits * mi_model_flops_per_logits(&s->model);
+    totals->flops =
+        (double)totals->n_rows * mi_model_flops_per_token(&s->model, 0, w.dims->n_layers) +
+        (double)totals->n_logits * mi_model_flops_per_logits(&s->model);
     finish(&w);
     return r;
 }

@@ -54,9 +54,9 @@ struct mi_sweep_options {
     struct mi_places receivers; /* of paths */
     const struct mi_pos *pos;
     enum mi_align align;
-    const char *sides;     /* "BASE,SOURCE" */
-    bool is_noise;         /* the two change roles; target and foil stay the base side's */
-    bool is_together;      /* all positions in one change */
+    const char *sides;         /* "BASE,SOURCE" */
+    bool is_noise;             /* the two change roles; target and foil stay the base side's */
+    bool is_together;          /* all positions in one change */
     struct mi_material *means; /* of `mean` */
     struct mi_sweep_variant *variant; /* [n_variants] of `edit` */
     int n_variants;
@@ -68,7 +68,7 @@ struct mi_sweep_options {
 
 struct mi_sweep_totals {
     int64_t n_pairs, n_runs, n_rows, n_effects, n_refused;
-    int64_t n_logits; /* rows of logits */
+    int64_t n_logits;   /* rows of logits */
     double flops, peak; /* of a plan; peak in bytes */
 };
 

@@ -26,7 +26,7 @@ struct mi_sweep_state {
     struct mi_effects effects;
     struct mi_tracks tracks;
     struct mi_places base_sites, source_sites; /* whole sites whose values are kept */
-    float **mean; /* [places n] of `mean` */
+    float **mean;                              /* [places n] of `mean` */
     int64_t limit;
     /* the pair in hand */
     struct mi_pair pair;

@@ -55,9 +55,9 @@ struct mi_track {
 /* `{0}` with session and max_rows set is ready. */
 struct mi_tracks {
     struct mi_session *session;
-    int max_rows;      /* of a pass; one track may have more */
-    int64_t n_rows;    /* computed so far */
-    int64_t n_logits;  /* rows of logits */
+    int max_rows;     /* of a pass; one track may have more */
+    int64_t n_rows;   /* computed so far */
+    int64_t n_logits; /* rows of logits */
     /* private */
     struct mi_cache *cache; /* [cap_caches] of tracks that begin late */
     size_t cap_caches;

@@ -30,10 +30,10 @@ struct mi_effect_cases {
 };
 
 struct mi_effect_figures {
-    double base, source, patched;            /* means; source NAN without one */
-    double difference;                       /* mean of patched - base */
-    struct mi_interval difference_interval;  /* NAN without replicates */
-    double gap;                              /* mean of source - base; NAN without source */
+    double base, source, patched;           /* means; source NAN without one */
+    double difference;                      /* mean of patched - base */
+    struct mi_interval difference_interval; /* NAN without replicates */
+    double gap;                             /* mean of source - base; NAN without source */
     struct mi_interval gap_interval;
     double effect; /* ratio of the means; NAN without source, and when refused */
     struct mi_interval effect_interval;

@@ -36,9 +36,9 @@ static void must(int r, const struct mi_error *err)
 struct slow {
     enum mi_site site; /* read or written */
     int layer, position;
-    const float *value;         /* [D] written at the position; NULL: nothing */
-    float *seen;                /* [n, D] read at the site; NULL: nothing */
-    float *logits;              /* [n, V] */
+    const float *value; /* [D] written at the position; NULL: nothing */
+    float *seen;        /* [n, D] read at the site; NULL: nothing */
+    float *logits;      /* [n, V] */
 };
 
 static bool slow_wants(void *self, enum mi_site site, int layer)
@@ -75,10 +75,10 @@ static void run_slow(struct slow *s, const int32_t *tokens, int n)
 
     for (int i = 0; i < n; i++)
         rows[i] = i;
-    must(mi_forward(&session.forward, &session.model,
-                    &(struct mi_sequence){.tokens = tokens, .n = n, .logit_rows = rows,
-                                          .n_logit_rows = n},
-                    1, 0, &hooks, &err),
+    must(mi_forward(
+             &session.forward, &session.model,
+             &(struct mi_sequence){.tokens = tokens, .n = n, .logit_rows = rows, .n_logit_rows = n},
+             1, 0, &hooks, &err),
          &err);
 }
 
@@ -175,7 +175,8 @@ static void compare(const struct mi_item item[2], const float *source_x, const c
     must(err.code ? -1 : 0, &err);
     mi_reader_close(&in);
     free(logits);
-    ok(n_all > 0 && n_same == n_all, "%s: %d of %d figures have the same bits", what, n_same, n_all);
+    ok(n_all > 0 && n_same == n_all, "%s: %d of %d figures have the same bits", what, n_same,
+       n_all);
 }
 
 static void test_slow(void)
@@ -191,7 +192,9 @@ static void test_slow(void)
     open_items(item);
     logits = malloc((size_t)MOST * (size_t)session.model.config.dims.d_vocab * sizeof *logits);
     for (int l = 0; l < LAYERS; l++) {
-        struct slow s = {.site = MI_SITE_RESID_POST, .layer = l, .logits = logits,
+        struct slow s = {.site = MI_SITE_RESID_POST,
+                         .layer = l,
+                         .logits = logits,
                          .seen = source_x + l * MOST * D};
 
         run_slow(&s, item[1].prompt.tokens, (int)item[1].prompt.n_prompt);

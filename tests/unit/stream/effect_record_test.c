@@ -77,8 +77,8 @@ static void test_nil(void)
 static void test_refused(void)
 {
     static const char *const keys[] = {"n", "method", "metric", "position", "offset", "site"};
-    const struct mi_value bad[] = {mi_int(0), mi_nil(), mi_int(3), mi_int(-5), mi_int(1),
-                                   mi_str("nowhere")};
+    const struct mi_value bad[] = {mi_int(0),  mi_nil(),  mi_int(3),
+                                   mi_int(-5), mi_int(1), mi_str("nowhere")};
 
     for (int i = 0; i < 6; i++) {
         struct mi_arena a = {0};
