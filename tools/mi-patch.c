@@ -417,10 +417,10 @@ static void say_totals(const struct mi_sweep_totals *t, double seconds)
 {
     char usage[64];
 
-    mi_warn("%lld pairs, %lld runs, %lld tokens (%.1f/s), %lld effects, %s", (long long)t->n_pairs,
-            (long long)t->n_runs, (long long)t->n_rows,
+    mi_warn("%lld pairs, %lld runs, %lld tokens (%.1f/s), %lld effects (%lld refused), %s",
+            (long long)t->n_pairs, (long long)t->n_runs, (long long)t->n_rows,
             seconds > 0 ? (double)t->n_rows / seconds : 0.0, (long long)t->n_effects,
-            mi_usage_text(usage));
+            (long long)t->n_refused, mi_usage_text(usage));
 }
 
 static int sweep(struct work *w, const struct options *opt, struct mi_error *err)

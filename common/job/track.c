@@ -200,50 +200,50 @@ static int visit_site(void *self, struct mi_view *view, struct mi_error *err)
 
 /* ---- passes ---------------------------------------------------------------------- */
 
-static bool track_wants(const struct mi_track *t, enum mi_site site, int layer)
+/* Does what the track shows depend on the site? */
+static bool track_reads(const struct mi_track *t, enum mi_site site, int layer)
 {
     if (t->reading && mi_measures_want(t->reading->measures, site, layer))
         return true;
     if (t->edits && mi_editor_wants(t->edits, site, layer))
         return true;
-    for (int i = 0; i < t->n_writes; i++)
-        if (t->write[i].at.site == site && t->write[i].at.layer == layer)
-            return true;
     for (size_t i = 0; t->trace && i < t->trace->places->n; i++)
         if (t->trace->places->item[i].site == site && t->trace->places->item[i].layer == layer)
             return true;
     return false;
 }
 
+static bool track_writes(const struct mi_track *t, enum mi_site site, int layer)
+{
+    for (int i = 0; i < t->n_writes; i++)
+        if (t->write[i].at.site == site && t->write[i].at.layer == layer)
+            return true;
+    return false;
+}
+
+/* What is wanted where, and how many blocks that needs: what is written behind the last one
+ * that is read changes nothing. */
 static void gather_wants(struct mi_tracks *p)
 {
     int n_layers = p->session->model.config.dims.n_layers;
 
+    p->n_layers = 1;
     if (!p->wants)
         p->wants = mi_alloc_n((size_t)(n_layers + 1) * MI_SITES, sizeof *p->wants);
     for (int l = -1; l < n_layers; l++)
         for (int site = 0; site < MI_SITES; site++) {
-            bool *w = &p->wants[(l + 1) * MI_SITES + site];
+            bool reads = false, writes = false;
 
-            *w = false;
-            for (int i = 0; i < p->n_track && !*w; i++)
-                *w = track_wants(&p->track[i], (enum mi_site)site, l);
+            for (int i = 0; i < p->n_track && !reads; i++) {
+                reads = track_reads(&p->track[i], (enum mi_site)site, l);
+                writes |= track_writes(&p->track[i], (enum mi_site)site, l);
+            }
+            p->wants[(l + 1) * MI_SITES + site] = reads || writes;
+            if (reads && l >= p->n_layers)
+                p->n_layers = l + 1;
+            if (reads && site > MI_SITE_RESID_POST)
+                p->n_layers = n_layers;
         }
-}
-
-/* Blocks that the pass must go through; 0: all. */
-static int count_layers(const struct mi_tracks *p)
-{
-    int n_layers = p->session->model.config.dims.n_layers, need = 1;
-
-    for (int site = 0; site < MI_SITES; site++)
-        if (site > MI_SITE_RESID_POST && p->wants[site])
-            return 0;
-    for (int l = 0; l < n_layers; l++)
-        for (int site = 0; site < MI_SITES; site++)
-            if (p->wants[(l + 1) * MI_SITES + site])
-                need = l + 1;
-    return need;
 }
 
 /* The tracks that begin late get copies of what is behind them. */
@@ -303,8 +303,8 @@ static int run_pass(struct mi_tracks *p, const struct mi_track *track, int n, in
     gather_wants(p);
     p->n_rows += n_rows;
     p->n_logits += n_logits;
-    return mi_forward(&p->session->forward, &p->session->model, p->sequence, n, count_layers(p),
-                      &hooks, err);
+    return mi_forward(&p->session->forward, &p->session->model, p->sequence, n, p->n_layers, &hooks,
+                      err);
 }
 
 int mi_tracks_run(struct mi_tracks *p, const struct mi_track *track, int n, struct mi_error *err)

@@ -69,7 +69,8 @@ struct mi_tracks {
     size_t cap_logit;
     const struct mi_track *track; /* of the pass in hand */
     int n_track;
-    bool *wants; /* [MI_SITES, L + 1] */
+    bool *wants;  /* [L + 1, MI_SITES] */
+    int n_layers; /* blocks that the pass goes through */
 };
 int mi_tracks_run(struct mi_tracks *p, const struct mi_track *track, int n,
                   struct mi_error *err) MI_MUST_USE;

@@ -265,6 +265,9 @@ circuit() {
 		all(.[]; .patched == .source and .effect == 1)' e
 	jq -s -e '[.[] | select(.at == "resid_post:1")] | length == 2 and
 		all(.[]; .metric == "projection" and .direction != null and .effect != 0)' e
+	# what is patched after the place that is read changes nothing
+	mi-patch -m "$M" --at resid_post:1 --metric 'proj:d.mi@resid_post:0' p.jsonl | effects |
+		jq -s -e 'length == 11 and all(.[]; .difference == 0)'
 	run_clean 3 mi-patch -m "$C" --at resid_post:0 --metric proj:d.mi@resid_post:0 c.jsonl -o out.mi
 	nothing_left out.mi
 }
