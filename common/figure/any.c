@@ -1,4 +1,4 @@
-/* Charts of score records that no view of their own. */
+/* Charts of score records that have no view of their own. */
 #include "figure/views.h"
 
 #include <math.h>
@@ -79,6 +79,33 @@ static bool add_lines(struct mi_page *p, const struct mi_value *bodies, const ch
     return true;
 }
 
+/* A map of layers over positions, where records have both and one subject. */
+static bool add_map(struct mi_page *p, const struct mi_value *bodies)
+{
+    struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_HEAT);
+    char layer[64], position[64];
+
+    for (int turn = 0; turn < 2; turn++)
+        for (size_t i = 0; i < bodies->as.array.n; i++) {
+            const struct mi_value *body = &bodies->as.array.item[i];
+            int k;
+
+            if (!set_place(layer, sizeof layer, body, "layer") ||
+                !set_place(position, sizeof position, body, "position"))
+                return false;
+            k = mi_chart_x(c, position);
+            if (turn)
+                set_point(mi_chart_series(c, layer), k, body);
+        }
+    if (c->n < 2 || c->n_x < LEAST_PLACES ||
+        (size_t)c->n * (size_t)c->n_x < bodies->as.array.n) /* several of one place */
+        return false;
+    c->x_title = "position";
+    c->y_title = "layer";
+    mi_page_chart(p, c);
+    return true;
+}
+
 static void add_bars(struct mi_page *p, const struct mi_value *bodies)
 {
     struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_BARS);
@@ -106,6 +133,8 @@ void mi_figure_any(struct mi_page *p, const struct mi_value *bodies, const struc
     static const char *const keys[] = {"dose", "layer", "offset", "position"};
     size_t n = bodies->as.array.n;
 
+    if (add_map(p, bodies))
+        return;
     for (int i = 0; i < 4; i++)
         if (add_lines(p, bodies, keys[i], m))
             return;

@@ -274,7 +274,7 @@ static int height_of(const struct mi_chart *c)
     if (c->kind == MI_CHART_LINES)
         return 320;
     rows = rows > MOST_ROWS ? MOST_ROWS : rows < 4 ? 4 : rows;
-    return 90 + ROW * rows;
+    return 96 + ROW * rows;
 }
 
 static void add_axes(struct mi_arena *a, struct mi_value *layout, const struct mi_chart *c)
@@ -312,7 +312,7 @@ struct mi_value mi_chart_plotly(struct mi_arena *a, const struct mi_chart *c)
         n_named += *c->series[i].name != '\0';
     mi_set(a, &margin, "l", mi_int(56));
     mi_set(a, &margin, "r", mi_int(12));
-    mi_set(a, &margin, "t", mi_int(12));
+    mi_set(a, &margin, "t", mi_int(30));
     mi_set(a, &margin, "b", mi_int(44));
     mi_set(a, &legend, "orientation", mi_str("h"));
     mi_set(a, &legend, "y", mi_real(1.02));

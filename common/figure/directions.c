@@ -66,7 +66,8 @@ static void add_title(struct mi_page *p, const struct mi_value *body)
     mi_buf_free(&b);
 }
 
-static void add_table(struct mi_page *p, const struct mi_value *bodies, size_t first)
+/* Returns the number of controls, which have no line. */
+static int64_t add_table(struct mi_page *p, const struct mi_value *bodies, size_t first)
 {
     const struct mi_value *body = &bodies->as.array.item[first];
     struct mi_table t = {0};
@@ -91,8 +92,7 @@ static void add_table(struct mi_page *p, const struct mi_value *bodies, size_t f
             add_cell(&t, other, &columns[c]);
     }
     mi_page_table(p, &t);
-    if (n_controls)
-        mi_page_sayf(p, MI_PART_NOTE, "and %lld directions of controls", (long long)n_controls);
+    return n_controls;
 }
 
 /* A line a method of one figure by layer. */
@@ -135,14 +135,18 @@ void mi_figure_directions(struct mi_page *p, const struct mi_value *bodies)
 {
     for (size_t i = 0; i < bodies->as.array.n; i++) {
         bool is_new = true;
+        int64_t n_controls;
 
         for (size_t k = 0; k < i && is_new; k++)
             is_new = !is_of_table(&bodies->as.array.item[k], &bodies->as.array.item[i]);
         if (!is_new)
             continue;
-        add_table(p, bodies, i);
+        n_controls = add_table(p, bodies, i);
         add_chart(p, bodies, i, "scale", "distance of the sides along the direction", false);
         add_chart(p, bodies, i, "cos_mean_diff", "cosine with the difference of means", true);
         add_chart(p, bodies, i, "variance", "share of the variance that is explained", true);
+        if (n_controls)
+            mi_page_sayf(p, MI_PART_NOTE, "and %lld directions of controls",
+                         (long long)n_controls);
     }
 }

@@ -260,16 +260,17 @@ static void add_spread(struct mi_page *p, const struct group *g)
 
 static void add_title(struct mi_page *p, const struct group *g)
 {
-    static const char *const words[] = {"", "paths", "by head", "by position", "by layer"};
+    static const char *const words[] = {"", "", " by head", " by position", " by layer"};
     const struct mi_value *body = g->record[0];
     const char *id = mi_get_str(body, "id", NULL), *at = mi_get_str(body, "at", NULL);
     const char *refused = mi_get_str(body, "refused", NULL);
+    bool has_site = g->shape != BY_PATH && mi_get_str(body, "site", NULL);
     char n[64] = "one prompt";
 
     if (!id)
         snprintf(n, sizeof n, "%lld prompts or pairs", (long long)mi_get_int(body, "n", 0));
-    mi_page_sayf(p, MI_PART_TITLE, "%s %s %s: %s%s%s, %s", mi_get_str(body, "method", ""),
-                 g->shape == BY_PATH ? "" : mi_get_str(body, "site", ""), words[g->shape],
+    mi_page_sayf(p, MI_PART_TITLE, "%s%s%s%s: %s%s%s, %s", mi_get_str(body, "method", ""),
+                 has_site ? " " : "", has_site ? mi_get_str(body, "site", "") : "", words[g->shape],
                  mi_get_str(body, "metric", ""), at ? " at " : "", at ? at : "", id ? id : n);
     mi_page_sayf(p, MI_PART_ASIDE, "%s%s%s",
                  g->is_difference ? "figure of the changed run less that of the base run"
@@ -279,7 +280,7 @@ static void add_title(struct mi_page *p, const struct group *g)
 
 static void add_group(struct mi_page *p, const struct mi_source *s, struct group *g)
 {
-    static const char *const skip[] = {"direction", "id", "to", "variant", NULL};
+    static const char *const skip[] = {"direction", "id", "method", "metric", "at", NULL};
     struct mi_value some = mi_array();
     struct mi_table t = {0};
     size_t n_shares = 0;
@@ -297,11 +298,7 @@ static void add_group(struct mi_page *p, const struct mi_source *s, struct group
     add_largest(p, s, g);
     for (size_t i = 0; i < g->n; i++)
         mi_push(&p->arena, &some, *g->record[i]);
-    mi_table_of_records(&t, &some,
-                        g->shape == BY_VARIANT ? (const char *const[]){"direction", "id", NULL}
-                        : g->shape == BY_PATH  ? (const char *const[]){"direction", "id", NULL}
-                                               : skip,
-                        false);
+    mi_table_of_records(&t, &some, skip, false);
     mi_page_table(p, &t);
 }
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { BOX_WIDTH = 196, BOX_HEIGHT = 46, GAP_X = 20, GAP_Y = 40, LETTERS = 26, SMALL = 32 };
+enum { BOX_WIDTH = 184, BOX_HEIGHT = 44, GAP_X = 44, GAP_Y = 12, LETTERS = 24, SMALL = 30 };
 
 void mi_graph_layout(struct mi_graph *g)
 {
@@ -75,28 +75,28 @@ static void add_label(struct mi_buf *b, const char *text, int letters, struct sp
     mi_buf_free(&safe);
 }
 
-/* Every row centred; the size of the whole is returned. */
+/* A column a depth, each centred; the size of the whole is returned. */
 static struct spot place(const struct mi_graph *g, struct spot *at)
 {
     struct spot size = {0, 0};
     int *count = mi_alloc_zero((size_t)g->n + 1, sizeof *count);
-    int *placed = mi_alloc_zero((size_t)g->n + 1, sizeof *placed), widest = 0;
+    int *placed = mi_alloc_zero((size_t)g->n + 1, sizeof *placed), highest = 0;
 
     for (int i = 0; i < g->n; i++) {
         int depth = g->node[i].depth;
 
         count[depth]++;
-        widest = count[depth] > widest ? count[depth] : widest;
-        size.y = depth + 1 > size.y ? depth + 1 : size.y;
+        highest = count[depth] > highest ? count[depth] : highest;
+        size.x = depth + 1 > size.x ? depth + 1 : size.x;
     }
     for (int i = 0; i < g->n; i++) {
-        int depth = g->node[i].depth, offset = (widest - count[depth]) * (BOX_WIDTH + GAP_X) / 2;
+        int depth = g->node[i].depth, offset = (highest - count[depth]) * (BOX_HEIGHT + GAP_Y) / 2;
 
-        at[i].x = offset + placed[depth]++ * (BOX_WIDTH + GAP_X) + 1;
-        at[i].y = depth * (BOX_HEIGHT + GAP_Y) + 1;
+        at[i].x = depth * (BOX_WIDTH + GAP_X) + 1;
+        at[i].y = offset + placed[depth]++ * (BOX_HEIGHT + GAP_Y) + 1;
     }
-    size.x = widest * (BOX_WIDTH + GAP_X) - GAP_X + 2;
-    size.y = size.y * (BOX_HEIGHT + GAP_Y) - GAP_Y + 2;
+    size.x = size.x * (BOX_WIDTH + GAP_X) - GAP_X + 2;
+    size.y = highest * (BOX_HEIGHT + GAP_Y) - GAP_Y + 2;
     mi_free(placed);
     mi_free(count);
     return size;
@@ -104,11 +104,11 @@ static struct spot place(const struct mi_graph *g, struct spot *at)
 
 static void add_arrow(struct mi_buf *b, struct spot from, struct spot to)
 {
-    int x0 = from.x + BOX_WIDTH / 2, y0 = from.y + BOX_HEIGHT, x1 = to.x + BOX_WIDTH / 2;
+    int x0 = from.x + BOX_WIDTH, y0 = from.y + BOX_HEIGHT / 2, y1 = to.y + BOX_HEIGHT / 2;
 
-    mi_buf_addf(b, "<path d=\"M%d %dC%d %d %d %d %d %d\"/>", x0, y0, x0, y0 + GAP_Y / 2, x1,
-                to.y - GAP_Y / 2 - 4, x1, to.y - 4);
-    mi_buf_addf(b, "<path class=\"tip\" d=\"M%d %dl-4 -7h8z\"/>", x1, to.y);
+    mi_buf_addf(b, "<path d=\"M%d %dC%d %d %d %d %d %d\"/>", x0, y0, x0 + GAP_X / 2, y0,
+                to.x - GAP_X / 2 - 4, y1, to.x - 5, y1);
+    mi_buf_addf(b, "<path class=\"tip\" d=\"M%d %dl-7 -4v8z\"/>", to.x, y1);
 }
 
 void mi_graph_svg(struct mi_buf *b, const struct mi_graph *g)

@@ -9,7 +9,7 @@
 struct mi_graph {
     struct mi_graph_node {
         const char *name, *detail; /* any bytes */
-        int depth;                 /* the row it stands in: longer than all that lead to it */
+        int depth;                 /* the column it stands in: beyond all that lead to it */
     } * node;                      /* [n]; of an edge the source comes first */
     int n;
     bool *edge; /* [n, n]: edge[i * n + k]: k was made from i */

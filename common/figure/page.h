@@ -25,12 +25,13 @@ struct mi_token {
 struct mi_transcript {
     const char *id;
     struct mi_text prompt;
-    double scale; /* the |value| of the strongest colour */
     struct mi_words {
         const char *label; /* NULL: none */
         struct mi_text text;
         const struct mi_token *token; /* [n_tokens]; 0: the text without colours */
         int64_t n_tokens;
+        bool is_difference; /* values compare with the first column */
+        double scale;       /* the |value| of the strongest colour */
     } * column;
     int n;
 };

@@ -23,6 +23,7 @@
     var line = mode === "dark" ? color("--line") : "#d9dee5";
     layout.paper_bgcolor = layout.plot_bgcolor = "rgba(0,0,0,0)";
     layout.font = { color: dim, size: 12, family: "system-ui, sans-serif" };
+    layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: line, activecolor: dim };
     layout.dragmode = narrow.matches ? false : "zoom";
     ["xaxis", "yaxis"].forEach(function (k) {
       layout[k].gridcolor = layout[k].zerolinecolor = line;

@@ -22,6 +22,7 @@ enum { SHADES = 8, WIDE = 48, MOST_TOKENS = 20000 }; /* columns of text that may
 struct place {
     int n_sections, n_charts;
     bool is_open; /* a section */
+    bool has_key; /* of the colours, in this section */
 };
 
 /* ---- tables -------------------------------------------------------------------------- */
@@ -131,12 +132,32 @@ static void add_texts(struct mi_buf *b, const struct mi_transcript *t)
         }
         mi_buf_add_text(b, "<div class=\"words\">");
         for (int64_t k = 0; k < w->n_tokens && k < MOST_TOKENS; k++)
-            add_token(b, &w->token[k], t->scale);
+            add_token(b, &w->token[k], w->scale);
         if (w->n_tokens == 0)
             mi_html_words(b, w->text.at, w->text.len);
         mi_buf_add_text(b, "</div></div>");
     }
     mi_buf_add_text(b, "</div></div>\n");
+}
+
+/* What the colours of a transcript mean. */
+static void add_key(struct mi_buf *b, const struct mi_transcript *t)
+{
+    const struct mi_words *last = &t->column[t->n - 1];
+
+    if (t->n == 0 || t->column[0].n_tokens == 0)
+        return;
+    mi_buf_addf(b,
+                "<p class=\"aside\">Colour: how little the model expected a token, from none to "
+                "<span class=\"t h8\">%.0f nats</span>",
+                t->column[0].scale);
+    if (last->is_difference)
+        mi_buf_addf(b,
+                    "; of %s beside the same text under %s, whether it holds the token "
+                    "<span class=\"t h8\">more</span> or <span class=\"t c8\">less</span> "
+                    "probable, up to %.0f nats",
+                    t->n > 2 ? "the others" : last->label, t->column[0].label, last->scale);
+    mi_buf_add_text(b, ". Point at a token for its figures.</p>\n");
 }
 
 /* ---- the whole ---------------------------------------------------------------------------- */
@@ -155,6 +176,7 @@ static void add_section(struct mi_buf *b, const struct mi_part *part, struct pla
     mi_buf_addf(b, "<section id=\"s%d\">\n", ++at->n_sections);
     add_words(b, part, "<h2>", "</h2>\n");
     at->is_open = true;
+    at->has_key = false;
 }
 
 static void add_part(struct mi_buf *b, const struct mi_part *part, struct place *at)
@@ -166,13 +188,31 @@ static void add_part(struct mi_buf *b, const struct mi_part *part, struct place 
     case MI_PART_NOTE: add_words(b, part, "<p>", "</p>\n"); break;
     case MI_PART_TABLE: add_table(b, &part->table); break;
     case MI_PART_CHART: add_chart(b, part->chart, ++at->n_charts); break;
-    case MI_PART_TEXTS: add_texts(b, part->texts); break;
+    case MI_PART_TEXTS:
+        if (!at->has_key)
+            add_key(b, part->texts);
+        at->has_key = true;
+        add_texts(b, part->texts);
+        break;
     case MI_PART_GRAPH:
         mi_buf_add_text(b, "<div class=\"graph-box\">");
         mi_graph_svg(b, part->graph);
         mi_buf_add_text(b, "</div>\n");
         break;
     }
+}
+
+/* Parts from i on; returns the next. Charts go before the table that they draw: on a page
+ * they are what is looked at first. */
+static size_t add_parts(struct mi_buf *b, const struct mi_page *p, size_t i, struct place *at)
+{
+    size_t end = i + 1;
+
+    while (p->part[i].kind == MI_PART_TABLE && end < p->n &&
+           p->part[end].kind == MI_PART_CHART)
+        add_part(b, &p->part[end++], at);
+    add_part(b, &p->part[i], at);
+    return end;
 }
 
 static void add_contents(struct mi_buf *b, const struct mi_page *p)
@@ -227,8 +267,8 @@ void mi_page_html(struct mi_buf *b, const struct mi_page *p, const char *title,
     if (plotly)
         mi_buf_add_text(b, "<noscript><p>The charts need scripts; the tables hold the same "
                            "figures.</p></noscript>\n");
-    for (size_t i = 0; i < p->n; i++)
-        add_part(b, &p->part[i], &at);
+    for (size_t i = 0; i < p->n;)
+        i = add_parts(b, p, i, &at);
     mi_buf_add_text(b, at.is_open ? "</section>\n" : "");
     mi_buf_add_text(b, "</main>\n<footer>Made by mi-report " MI_VERSION ".</footer>\n");
     if (plotly) {

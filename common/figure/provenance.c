@@ -41,6 +41,7 @@ static void add_step(struct mi_buf *b, const struct mi_value *step, bool has_opt
 {
     const struct mi_value *options = mi_get(step, "options");
     const char *verb = mi_get_str(step, "verb", NULL);
+    const struct mi_value *edits = mi_get(step, "edits");
     int64_t seed = mi_get_int(step, "seed", 0);
 
     mi_buf_addf(b, "%s%s%s", mi_get_str(step, "tool", ""), verb ? " " : "", verb ? verb : "");
@@ -56,6 +57,13 @@ static void add_step(struct mi_buf *b, const struct mi_value *step, bool has_opt
             mi_buf_add(b, m->value.as.bytes.at, m->value.as.bytes.len);
         }
     }
+    for (size_t i = 0; mi_is(edits, MI_ARRAY) && i < edits->as.array.n; i++) {
+        const struct mi_value *e = &edits->as.array.item[i];
+
+        mi_buf_add_text(b, " --edit ");
+        if (mi_is(e, MI_STR))
+            mi_buf_add(b, e->as.bytes.at, e->as.bytes.len);
+    }
     if (seed)
         mi_buf_addf(b, " --seed %lld", (long long)seed);
 }
@@ -69,17 +77,16 @@ static const struct mi_value *steps_of(const struct mi_source *s)
 
 static void add_steps(struct mi_page *p, const struct mi_source *s, int n)
 {
-    static const char *const titles[] = {"stream", "digest", "step", "edits"};
+    static const char *const titles[] = {"stream", "digest", "step"};
     struct mi_table t = {0};
 
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3; i++)
         mi_table_column(&t, titles[i], false);
     for (int i = 0; i < n; i++) {
         const struct mi_value *steps = steps_of(&s[i]);
 
         for (size_t k = 0; k < (steps ? steps->as.array.n : 1); k++) {
             const struct mi_value *step = steps ? &steps->as.array.item[k] : NULL;
-            const struct mi_value *edits = mi_get(step, "edits");
             struct mi_buf b = {0};
 
             mi_table_str(&t, k ? "" : file_part(s[i].name));
@@ -87,7 +94,6 @@ static void add_steps(struct mi_page *p, const struct mi_source *s, int n)
             if (step)
                 add_step(&b, step, true);
             mi_table_text(&t, b.data ? b.data : "", b.len);
-            mi_table_value(&t, mi_is(edits, MI_ARRAY) && edits->as.array.n ? edits : NULL, false);
             mi_buf_free(&b);
         }
     }

@@ -54,7 +54,7 @@ static void add_section(struct mi_page *p, const struct mi_source *s, int n,
         if (is_content(&s[i], "run") && s[i].bodies.as.array.n)
             run[n_runs++] = &s[i];
     if (!title)
-        title = n > 1 ? "texts" : s->name;
+        title = n > 1 ? "Texts" : s->name;
     mi_page_say(p, MI_PART_SECTION, title, strlen(title));
     if (n_runs)
         mi_figure_runs(p, run, n_runs, opt->n_texts);

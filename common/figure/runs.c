@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SCALE = 8, MOST_OFFSETS = 400 }; /* nats of the strongest colour */
+enum { SURPRISE = 8, DIFFERENCE = 4 }; /* nats of the strongest colour */
+enum { MOST_OFFSETS = 400 };
 
 /* The run of one prompt in one stream. */
 struct row {
@@ -135,6 +136,8 @@ static void add_tokens(struct mi_page *p, struct mi_words *w, const struct row *
         token[i] = (struct mi_token){piece, base ? logp - other : -logp, tip_of(p, r, t, other)};
     }
     w->token = token;
+    w->is_difference = base != NULL;
+    w->scale = base ? DIFFERENCE : SURPRISE;
 }
 
 static struct mi_text copy_prompt(struct mi_page *p, const struct mi_value *prompt)
@@ -162,7 +165,6 @@ static void add_texts(struct mi_page *p, const struct mi_source *const *s, int n
 
     *t = (struct mi_transcript){.id = mi_arena_dup(&p->arena, id, strlen(id)),
                                 .prompt = copy_prompt(p, first.prompt),
-                                .scale = SCALE,
                                 .n = n};
     t->column = mi_arena_alloc(&p->arena, (size_t)n * sizeof *t->column);
     for (int i = 0; i < n; i++) {

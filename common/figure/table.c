@@ -68,7 +68,7 @@ void mi_table_value(struct mi_table *t, const struct mi_value *v, bool is_exact)
     else if (mi_is(v, MI_TENSOR))
         add_shape(&b, &v->as.tensor);
     else if (mi_is(v, MI_REAL) && !is_exact)
-        mi_buf_addf(&b, "%.6g", v->as.real);
+        mi_buf_addf(&b, "%.4g", v->as.real);
     else if (v && v->kind != MI_NIL)
         mi_json_print(&b, v, (struct mi_json_style){is_exact ? 0 : 4});
     mi_table_text(t, b.data ? b.data : "", b.len);

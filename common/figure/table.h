@@ -26,7 +26,7 @@ void mi_table_str(struct mi_table *t, const char *text); /* NUL-ended; NULL: emp
 /* A number with this many decimals; NAN: empty. */
 void mi_table_number(struct mi_table *t, double x, int decimals);
 void mi_table_int(struct mi_table *t, int64_t x);
-/* Any scalar; a number with at most 6 significant digits, or (is_exact) so that it reads back.
+/* Any scalar; a number with at most 4 significant digits, or (is_exact) so that it reads back.
  * Nil is empty; a tensor is its type and shape; a list or map its JSON. */
 void mi_table_value(struct mi_table *t, const struct mi_value *v, bool is_exact);
 
