@@ -40,7 +40,7 @@ struct options {
     const char *const *inputs; /* [n_inputs] */
     int n_inputs, format;
     long width, n_shown;
-    bool ascii, full;
+    bool ascii, full, spreadsheet;
 };
 
 struct report {
@@ -95,6 +95,7 @@ static void parse_options(struct options *opt, int argc, char **argv)
         MI_INT('w', "width", "N", &opt->width, 0, MOST_WIDTH, "columns; 0: the terminal's, or 80"),
         MI_INT('n', "texts", "N", &opt->n_shown, 0, INT_MAX, "texts of runs to show; 0: all"),
         MI_FLAG(0, "full", &opt->full, "show whole prompts, and what was made from what"),
+        MI_FLAG(0, "spreadsheet", &opt->spreadsheet, "of tsv: a quote before what looks a formula"),
         MI_FLAG(0, "ascii", &opt->ascii, "draw with ASCII only"),
     };
     int i = mi_opt_parse(table, (int)(sizeof table / sizeof *table), argc, argv);
@@ -211,7 +212,7 @@ static int read_stream(struct report *r, struct mi_source *s, const char *input,
 /* ---- writing ------------------------------------------------------------------------ */
 
 /* All streams as one table; with several the first column numbers them. */
-static void print_tsv(struct mi_buf *b, struct report *r)
+static void print_tsv(struct mi_buf *b, struct report *r, const struct options *opt)
 {
     struct mi_value all = mi_array();
     struct mi_table t = {0};
@@ -228,7 +229,7 @@ static void print_tsv(struct mi_buf *b, struct report *r)
             mi_push(&r->arena, &all, row);
         }
     mi_table_of_records(&t, &all, NULL, true);
-    mi_table_print_tsv(b, &t);
+    mi_table_print_tsv(b, &t, opt->spreadsheet);
     mi_table_free(&t);
 }
 
@@ -301,7 +302,7 @@ static int print_report(struct report *r, const struct options *opt, struct mi_o
 
     if (status == 0) {
         if (opt->format == TSV) {
-            print_tsv(&b, r);
+            print_tsv(&b, r, opt);
         } else {
             mi_report_page(&page, r->source, r->n, &choice);
             if (opt->format == HTML)
@@ -321,8 +322,7 @@ static int print_report(struct report *r, const struct options *opt, struct mi_o
 
 static struct mi_style choose_style(const struct options *opt, const struct mi_out *out)
 {
-    struct mi_style s = {
-        .width = (int)opt->width, .is_ascii = opt->ascii, .is_full = opt->full};
+    struct mi_style s = {.width = (int)opt->width, .is_ascii = opt->ascii, .is_full = opt->full};
     struct winsize w;
 
     if (s.width == 0)

@@ -78,8 +78,8 @@ char *mi_sha256_source(const void *bytes, size_t n, char *text)
     memcpy(text, "sha256-", 7);
     mi_sha256(bytes, n, d);
     for (int i = 0; i < 33; i += 3) {
-        uint32_t x = (uint32_t)d[i] << 16 | (uint32_t)d[i + 1] << 8 |
-                     (i + 2 < 33 ? (uint32_t)d[i + 2] : 0);
+        uint32_t x =
+            (uint32_t)d[i] << 16 | (uint32_t)d[i + 1] << 8 | (i + 2 < 33 ? (uint32_t)d[i + 2] : 0);
 
         for (int k = 0; k < 4; k++)
             *t++ = digits[x >> (18 - 6 * k) & 63];

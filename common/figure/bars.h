@@ -14,8 +14,8 @@ struct mi_bar {
 
 struct mi_bars {
     const char *title; /* NULL: none */
-    double from, to; /* ends of the axis, from < to */
-    double chance;   /* a line where a blind guess stands; NAN: none */
+    double from, to;   /* ends of the axis, from < to */
+    double chance;     /* a line where a blind guess stands; NAN: none */
     const struct mi_bar *bar;
     int n;
     bool is_size; /* the bar is as long as the value is large, below zero too */

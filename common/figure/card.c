@@ -69,7 +69,7 @@ void mi_figure_verdicts(struct mi_page *p, const struct mi_value *verdicts)
 /* What was scored, from the keys that are not said elsewhere. */
 static void add_subject(struct mi_table *t, const struct mi_value *body)
 {
-    static const char *const known[] = {"card", "metric", "value",  "lo",     "hi",
+    static const char *const known[] = {"card", "metric", "value",  "lo",      "hi",
                                         "n",    "seed",   "reason", "control", "groups"};
     struct mi_buf b = {0};
     char text[64];
@@ -80,8 +80,8 @@ static void add_subject(struct mi_table *t, const struct mi_value *body)
 
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)
             is_known = is_known || strcmp(m->key, known[k]) == 0;
-        if (is_known || (m->value.kind != MI_STR && m->value.kind != MI_INT &&
-                         m->value.kind != MI_REAL))
+        if (is_known ||
+            (m->value.kind != MI_STR && m->value.kind != MI_INT && m->value.kind != MI_REAL))
             continue;
         mi_buf_add_text(&b, b.len ? ", " : "");
         if (m->value.kind == MI_STR)
@@ -119,7 +119,7 @@ static void add_row(struct mi_table *t, const struct condition *c, const struct 
 /* Values and intervals of one metric of the card, where it has several. */
 void mi_figure_card(struct mi_page *p, const struct mi_value *scores)
 {
-    static const char *const titles[] = {"",        "condition", "metric", "of",
+    static const char *const titles[] = {"",        "condition", "metric",          "of",
                                          "control", "value",     "asks, or why not"};
     struct mi_table t = {0};
 

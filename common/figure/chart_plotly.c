@@ -9,10 +9,9 @@
 
 static const char *const palette[] = {"#3b7dd8", "#e07b28", "#2a9d64", "#b455c0",
                                       "#c94f4f", "#8a7a2c", "#1f9eb0", "#7463d8"};
-static const char *const bands[] = {"rgba(59,125,216,0.2)", "rgba(224,123,40,0.2)",
-                                    "rgba(42,157,100,0.2)", "rgba(180,85,192,0.2)",
-                                    "rgba(201,79,79,0.2)",  "rgba(138,122,44,0.2)",
-                                    "rgba(31,158,176,0.2)", "rgba(116,99,216,0.2)"};
+static const char *const bands[] = {
+    "rgba(59,125,216,0.2)", "rgba(224,123,40,0.2)", "rgba(42,157,100,0.2)", "rgba(180,85,192,0.2)",
+    "rgba(201,79,79,0.2)",  "rgba(138,122,44,0.2)", "rgba(31,158,176,0.2)", "rgba(116,99,216,0.2)"};
 static const char grey[] = "#8c8c8c", grey_band[] = "rgba(140,140,140,0.18)";
 enum { N_COLOURS = 8, ROW = 22, MOST_ROWS = 40 };
 
@@ -49,8 +48,7 @@ static struct mi_value places(struct mi_arena *a, const struct mi_chart *c)
     struct mi_value v = mi_array();
 
     for (int i = 0; i < c->n_x; i++)
-        mi_push(a, &v,
-                c->is_numeric ? mi_int((int64_t)c->x_at[i]) : mi_plotly_text(a, c->x[i]));
+        mi_push(a, &v, c->is_numeric ? mi_int((int64_t)c->x_at[i]) : mi_plotly_text(a, c->x[i]));
     return v;
 }
 
@@ -132,8 +130,7 @@ static void add_line(struct mi_arena *a, struct mi_value *data, const struct mi_
     mi_set(a, &t, "marker", object(a, "size", mi_int(5)));
     mi_set(a, &t, "legendgroup", mi_str_dup(a, name));
     mi_set(a, &t, "text", hints(a, c, s));
-    mi_set(a, &t, "hovertemplate",
-           mi_str("%{x}: %{y:.4g} %{text}<extra>%{fullData.name}</extra>"));
+    mi_set(a, &t, "hovertemplate", mi_str("%{x}: %{y:.4g} %{text}<extra>%{fullData.name}</extra>"));
     mi_push(a, data, t);
 }
 

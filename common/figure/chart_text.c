@@ -52,8 +52,8 @@ static void print_bars(struct mi_buf *b, const struct mi_chart *c, const struct 
         mi_buf_addf(&title, "%s%s", title.len ? ": " : "", s->name);
     for (int i = 0; i < c->n_x; i++)
         if (!isnan(s->y[i]))
-            bar[bars.n++] = (struct mi_bar){c->x[i], s->y[i], s->lo[i], s->hi[i],
-                                            highest_control(c, i)};
+            bar[bars.n++] =
+                (struct mi_bar){c->x[i], s->y[i], s->lo[i], s->hi[i], highest_control(c, i)};
     bars.title = title.len ? mi_buf_text(&title) : NULL;
     set_ends(&bars, c, s);
     if (bars.n)

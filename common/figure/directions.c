@@ -146,7 +146,6 @@ void mi_figure_directions(struct mi_page *p, const struct mi_value *bodies)
         add_chart(p, bodies, i, "cos_mean_diff", "cosine with the difference of means", true);
         add_chart(p, bodies, i, "variance", "share of the variance that is explained", true);
         if (n_controls)
-            mi_page_sayf(p, MI_PART_NOTE, "and %lld directions of controls",
-                         (long long)n_controls);
+            mi_page_sayf(p, MI_PART_NOTE, "and %lld directions of controls", (long long)n_controls);
     }
 }

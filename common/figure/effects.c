@@ -84,8 +84,8 @@ static void set_column(struct mi_buf *b, const struct group *g, const struct mi_
 {
     const char *id = mi_get_str(body, "id", NULL);
     int64_t offset = mi_get_int(body, "offset", 0), position = mi_get_int(body, "position", -1);
-    const struct mi_value *pieces =
-        id ? mi_get(mi_source_prompt(s, id), "pieces") : NULL, *piece = NULL;
+    const struct mi_value *pieces = id ? mi_get(mi_source_prompt(s, id), "pieces") : NULL,
+                          *piece = NULL;
 
     mi_buf_clear(b);
     if (g->shape == BY_PATH)

@@ -81,8 +81,7 @@ static void add_chart(struct mi_buf *b, const struct mi_chart *c, int number)
     }
     mi_buf_addf(b, "<div class=\"plot\" id=\"chart-%d\" role=\"img\" aria-label=\"", number);
     mi_html_str(b, c->title ? c->title : "chart");
-    mi_buf_addf(b,
-                "\"></div></figure>\n<script type=\"application/json\" id=\"chart-%d-data\">",
+    mi_buf_addf(b, "\"></div></figure>\n<script type=\"application/json\" id=\"chart-%d-data\">",
                 number);
     mi_html_json(b, &figure);
     mi_buf_add_text(b, "</script>\n");
@@ -208,8 +207,7 @@ static size_t add_parts(struct mi_buf *b, const struct mi_page *p, size_t i, str
 {
     size_t end = i + 1;
 
-    while (p->part[i].kind == MI_PART_TABLE && end < p->n &&
-           p->part[end].kind == MI_PART_CHART)
+    while (p->part[i].kind == MI_PART_TABLE && end < p->n && p->part[end].kind == MI_PART_CHART)
         add_part(b, &p->part[end++], at);
     add_part(b, &p->part[i], at);
     return end;

@@ -8,7 +8,7 @@
 /* Every digest once: streams of the report and what they name as inputs. */
 struct files {
     struct mi_intern digests;
-    const char **name;              /* [n] */
+    const char **name;               /* [n] */
     const struct mi_source **source; /* [n]; NULL: only named */
     size_t cap_name, cap_source;
 };

@@ -172,9 +172,9 @@ static void add_texts(struct mi_page *p, const struct mi_source *const *s, int n
         struct mi_text text = bytes_of(mi_get(r.run, "text"));
         char label[2] = {(char)('A' + i % 26), '\0'};
 
-        t->column[i] = (struct mi_words){
-            .label = n > 1 ? mi_arena_dup(&p->arena, label, 1) : NULL,
-            .text = {mi_arena_dup(&p->arena, text.at, text.len), text.len}};
+        t->column[i] =
+            (struct mi_words){.label = n > 1 ? mi_arena_dup(&p->arena, label, 1) : NULL,
+                              .text = {mi_arena_dup(&p->arena, text.at, text.len), text.len}};
         add_tokens(p, &t->column[i], &r, i && has_same_tokens(&first, &r) ? &first : NULL);
     }
     mi_page_texts(p, t);

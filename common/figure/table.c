@@ -177,7 +177,23 @@ static void add_field(struct mi_buf *b, const char *s, size_t len)
     }
 }
 
-void mi_table_print_tsv(struct mi_buf *b, const struct mi_table *t)
+/* Would a spreadsheet take the text for a formula, after blanks or at a line of its own? */
+static bool is_formula(const char *s, size_t len)
+{
+    bool is_start = true;
+
+    for (size_t i = 0; i < len; i++) {
+        if (is_start && strchr("=+-@\t\r", s[i]) && s[i])
+            return true;
+        if (len - i > 1 && memcmp(s + i, "\xc2\xa0", 2) == 0)
+            i++;
+        else
+            is_start = s[i] == '\n' || (is_start && s[i] == ' ');
+    }
+    return false;
+}
+
+void mi_table_print_tsv(struct mi_buf *b, const struct mi_table *t, bool for_spreadsheet)
 {
     for (int c = 0; c < t->n_columns; c++) {
         mi_buf_add(b, "\t", c ? 1 : 0);
@@ -187,6 +203,9 @@ void mi_table_print_tsv(struct mi_buf *b, const struct mi_table *t)
     for (size_t i = 0; i < t->n_cells; i++) {
         bool is_last = i % (size_t)t->n_columns == (size_t)t->n_columns - 1;
 
+        if (for_spreadsheet && !t->column[i % (size_t)t->n_columns].is_right &&
+            is_formula(t->cell[i].text, t->cell[i].len))
+            mi_buf_add_char(b, '\'');
         add_field(b, t->cell[i].text, t->cell[i].len);
         mi_buf_add_char(b, is_last ? '\n' : '\t');
     }

@@ -34,8 +34,9 @@ void mi_table_value(struct mi_table *t, const struct mi_value *v, bool is_exact)
  * numbers never are. */
 void mi_table_print(struct mi_buf *b, const struct mi_table *t, const struct mi_style *style);
 /* A line of titles, then a line a row; tabs, line ends and backslashes in cells as \t, \n, \\,
- * other control characters as \xNN. */
-void mi_table_print_tsv(struct mi_buf *b, const struct mi_table *t);
+ * other control characters as \xNN. for_spreadsheet: text (no number) that a spreadsheet
+ * would take for a formula gets a quote before it, so it does not read back. */
+void mi_table_print_tsv(struct mi_buf *b, const struct mi_table *t, bool for_spreadsheet);
 void mi_table_free(struct mi_table *t);
 
 /* The table of records that have one kind: a column a key, in order of first appearance, in
