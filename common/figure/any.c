@@ -7,10 +7,26 @@
 
 enum { LEAST_PLACES = 3, MOST_BARS = 40, MOST_LINES = 10 };
 
+/* Does every record say the same under this key? */
+static bool is_constant(const struct mi_value *bodies, const char *key)
+{
+    const struct mi_value *first = mi_get(&bodies->as.array.item[0], key);
+
+    for (size_t i = 1; i < bodies->as.array.n; i++) {
+        const struct mi_value *v = mi_get(&bodies->as.array.item[i], key);
+
+        if (!first || !v || !mi_value_equal(first, v))
+            return false;
+    }
+    return true;
+}
+
 /* Words that tell the record from others of its metric; `without` is left out. */
-static void set_subject(struct mi_buf *b, const struct mi_value *body, const char *without)
+static void set_subject(struct mi_buf *b, const struct mi_value *bodies,
+                        const struct mi_value *body, const char *without)
 {
     static const char *const figures[] = {"metric", "value", "lo", "hi", "n", "seed", "groups"};
+    const struct mi_value *last = NULL;
 
     mi_buf_clear(b);
     for (size_t i = 0; i < body->as.map.n; i++) {
@@ -19,13 +35,15 @@ static void set_subject(struct mi_buf *b, const struct mi_value *body, const cha
 
         for (size_t k = 0; k < sizeof figures / sizeof *figures; k++)
             is_figure = is_figure || strcmp(m->key, figures[k]) == 0;
-        if (is_figure || (m->value.kind != MI_STR && m->value.kind != MI_INT))
-            continue;
+        if (is_figure || (m->value.kind != MI_STR && m->value.kind != MI_INT) ||
+            is_constant(bodies, m->key) || (last && mi_value_equal(last, &m->value)))
+            continue; /* of a control its method says the same */
         mi_buf_add_text(b, b->len ? " " : "");
         if (m->value.kind == MI_STR)
             mi_buf_add(b, m->value.as.bytes.at, m->value.as.bytes.len);
         else
             mi_buf_addf(b, "%s:%lld", m->key, (long long)m->value.as.integer);
+        last = m->value.kind == MI_STR ? &m->value : NULL;
     }
 }
 
@@ -66,7 +84,7 @@ static bool add_lines(struct mi_page *p, const struct mi_value *bodies, const ch
             if (!set_place(place, sizeof place, body, key))
                 continue;
             k = mi_chart_x(c, place);
-            set_subject(&subject, body, key);
+            set_subject(&subject, bodies, body, key);
             if (turn == 1 && c->n_x >= LEAST_PLACES)
                 set_point(mi_chart_series(c, mi_buf_text(&subject)), k, body);
         }
@@ -116,7 +134,7 @@ static void add_bars(struct mi_page *p, const struct mi_value *bodies)
         for (size_t i = 0; i < n; i++) {
             int k;
 
-            set_subject(&subject, &bodies->as.array.item[i], "");
+            set_subject(&subject, bodies, &bodies->as.array.item[i], "");
             k = mi_chart_x(c, mi_buf_text(&subject));
             if (turn == 1)
                 set_point(mi_chart_series(c, ""), k, &bodies->as.array.item[i]);

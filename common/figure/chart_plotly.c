@@ -163,6 +163,7 @@ static struct mi_value interval(struct mi_arena *a, const struct mi_chart *c,
     mi_set(a, &e, "symmetric", mi_bool(false));
     mi_set(a, &e, "array", up);
     mi_set(a, &e, "arrayminus", down);
+    mi_set(a, &e, "color", mi_str(grey));
     mi_set(a, &e, "thickness", mi_int(1));
     mi_set(a, &e, "width", mi_int(3));
     return e;
