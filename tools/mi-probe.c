@@ -1,286 +1,310 @@
-/* mi-probe: how well directions and probes tell two sides of activations apart. */
+/* mi-probe: figures of directions, probes, units, runs and sweeps; verdicts on claims. */
 #include "base/escape.h"
 #include "base/file.h"
 #include "base/opt.h"
 #include "base/par.h"
 #include "base/progress.h"
 #include "base/tool.h"
-#include "job/evaluate.h"
-#include "job/transfer.h"
-#include "stream/header.h"
+#include "job/probing.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-enum verb { EVAL, FIT, TRANSFER };
+enum verb { EVAL, FIT, TRANSFER, RATE, DIFF, SPREAD, UNITS, VERDICT };
 
 static const char *const verbs[] = {
     "eval",     "-d DIRECTIONS [OPTION]... [ACTS]  directions on activations they have not seen",
     "fit",      "[OPTION]... [ACTS]   a probe on some of the groups, evaluated on the others",
     "transfer", "--by FIELD [OPTION]... [ACTS]   probes of each domain, evaluated on each",
+    "rate",     "[OPTION]... [RUN]...  how often texts say the target, the foil, neither",
+    "diff",     "--metric NAME [OPTION]... RUN RUN  the first run minus the second, by prompt",
+    "spread",   "[OPTION]... [SWEEP]  over how many parts the effects of a sweep are spread",
+    "units",    "[OPTION]... [ACTS]  single units that go with the side",
+    "verdict",  "--claim NAME --metric ID --above X [OPTION]... [SCORES]  what scores say of it",
     NULL,
 };
 
 static const struct mi_tool tool = {
     .name = "mi-probe",
-    .synopsis = "eval|fit|transfer [OPTION]... [ACTS]",
-    .about = "Evaluate directions and probes on activations that they were not fitted on:\n"
-             "accuracy, AUROC, intervals by resampling groups, beside random directions and\n"
-             "shuffled sides.",
+    .synopsis = "VERB [OPTION]... [FILE]...",
+    .about = "Evaluate directions and probes on activations that they were not fitted on, count\n"
+             "what runs say, compare runs, and judge claims: every figure with an interval by\n"
+             "resampling groups, beside its controls.",
     .examples = "  mi-probe eval -d honesty.mi acts-test.mi | mi-report -\n"
                 "  mi-probe eval -d honesty.mi --part test --fraction 0.5 acts.mi -o scores.mi\n"
                 "  mi-probe fit --method logistic acts.mi | mi-report\n"
-                "  mi-probe transfer --by topic --method mass-mean acts.mi -o matrix.mi\n",
+                "  mi-probe transfer --by topic --method mass-mean acts.mi -o matrix.mi\n"
+                "  mi-probe rate --by side run.mi -o rate.mi\n"
+                "  mi-probe verdict --claim lies --metric rate_foil --of side=untruthful \\\n"
+                "      --above 0.5 rate.mi -o lies.mi\n",
     .verbs = verbs,
 };
 
-static const char *const parts[] = {"all", "train", "test", NULL};
-static const char *const pools[] = {"none", "mean", "last", NULL};
-
+/* What was given, until it is made into what the verbs need. */
 struct options {
     enum verb verb;
-    const char *input, *output, *metrics, *method, *probes;
-    struct mi_strings directions;
-    struct mi_acts_options acts;
-    struct mi_evaluate_options eval;
-    struct mi_transfer_options fit;
-    bool other_model;
+    const char *metric, *method, *by, *pos, *between;
+    struct mi_strings directions, of, gates;
+    double above, below;
     int part, pool;
-    long threads, seed, bootstrap, n_random, n_permuted, n_draws;
-    struct mi_origin origin;
-};
-
-/* Everything that is open; every closer accepts the zero value. */
-struct work {
-    struct mi_writer out, probes;
-    struct mi_acts acts;
-    struct mi_dirs dirs;
+    long threads, seed, bootstrap, n_random, n_permuted, n_draws, n_top;
+    struct mi_pos positions;
+    struct mi_arena arena;
+    struct mi_probing p;
 };
 
 /* ---- the command line -------------------------------------------------------- */
 
-static void check_options(struct options *opt)
-{
-    struct mi_error err = {0};
-    int n_stdin = strcmp(opt->input, "-") == 0;
+enum {
+    E = 1 << EVAL,
+    F = 1 << FIT | 1 << TRANSFER,
+    R = 1 << RATE,
+    D = 1 << DIFF,
+    S = 1 << SPREAD,
+    U = 1 << UNITS,
+    V = 1 << VERDICT,
+    ALL = E | F | R | D | S | U | V,
+};
 
-    for (int i = 0; i < opt->directions.n; i++) {
-        n_stdin += strcmp(opt->directions.item[i], "-") == 0;
-        if (opt->output && mi_same_file(opt->directions.item[i], opt->output))
-            mi_tool_misuse("input and output are the same file: '%s'", mi_quote(opt->output));
-    }
+static int parse(struct options *opt, int argc, char **argv)
+{
+    static const char *const parts[] = {"all", "train", "test", NULL};
+    static const char *const pools[] = {"none", "mean", "last", NULL};
+    const struct mi_verb_opt rows[] = {
+        {1 << TRANSFER, MI_STRING(0, "by", "FIELD", &opt->by, "field that makes the domains")},
+        {R | D, MI_STRING(0, "by", "FIELDS", &opt->by, "one figure for each value of them")},
+        {F, MI_STRING(0, "method", "NAME", &opt->method, "as of mi-direction fit")},
+        {E, MI_LIST('d', "directions", "FILE", &opt->directions, "directions (may be repeated)")},
+        {ALL ^ V, MI_STRING('o', "output", "FILE", &opt->p.output, "write score records here")},
+        {V, MI_STRING('o', "output", "FILE", &opt->p.output, "write the verdict record here")},
+        {F, MI_STRING(0, "probes", "FILE", &opt->p.probes, "write the fitted directions here")},
+        {E, MI_STRING(0, "sides", "POS,NEG", &opt->p.acts.sides, "sides, if not as fitted")},
+        {F | U, MI_STRING(0, "sides", "POS,NEG", &opt->p.acts.sides, "without: label 1 and 0")},
+        {E | F | U, MI_STRING(0, "at", "PLACES", &opt->p.acts.at, "at these places only")},
+        {ALL ^ V,
+         MI_STRING(0, "group-by", "FIELD", &opt->p.acts.group_by, "what makes the groups")},
+        {E | U, MI_CHOICE(0, "part", "PART", &opt->part, parts, "groups to take")},
+        {E | U, MI_REAL(0, "fraction", "X", &opt->p.acts.share, 0, 1, "share of groups in train")},
+        {F,
+         MI_REAL(0, "fraction", "X", &opt->p.acts.share, 0.01, 0.99, "share of groups that fit")},
+        {E | F | U, MI_CHOICE(0, "pool", "HOW", &opt->pool, pools, "one row a prompt")},
+        {E | F, MI_STRING(0, "metric", "LIST", &opt->metric, "accuracy, pair_accuracy, auroc")},
+        {D, MI_STRING(0, "metric", "NAME", &opt->metric,
+                      "logp, entropy, target_logp, foil_logp, logp_margin, judged_target, "
+                      "judged_foil, judged_neither")},
+        {D, MI_STRING(0, "pos", "POSITIONS", &opt->pos, "tokens of logp and entropy")},
+        {V, MI_STRING(0, "claim", "NAME", &opt->p.claim.name, "what is claimed")},
+        {V,
+         MI_STRING(0, "metric", "ID", &opt->p.claim.metric, "the figure that the claim is about")},
+        {R | D | S | U, MI_LIST(0, "of", "KEY=VALUE", &opt->of, "a key for every record")},
+        {V, MI_LIST(0, "of", "KEY=VALUE", &opt->of, "of the score that has this key")},
+        {V, MI_REAL(0, "above", "X", &opt->above, -1e300, 1e300, "claims: more than X")},
+        {V, MI_REAL(0, "below", "X", &opt->below, -1e300, 1e300, "claims: less than X")},
+        {V, MI_STRING(0, "between", "LO,HI", &opt->between, "claims: between the two")},
+        {V, MI_STRING(0, "control", "NAME", &opt->p.claim.control, "and beyond this control")},
+        {V, MI_FLAG(0, "exact", &opt->p.claim.is_exact, "the figure has no sampling error")},
+        {V, MI_LIST(0, "gate", "FILE", &opt->gates, "verdicts that must be supported first")},
+        {V,
+         MI_STRING(0, "refuted-by", "TEXT", &opt->p.claim.refuted_by, "in words, for the report")},
+        {F, MI_REAL(0, "l2", "X", &opt->p.fit.l2, 1e-9, 1e9, "penalty of logistic regression")},
+        {F, MI_REAL(0, "rtol", "X", &opt->p.fit.rtol, 0, 1, "least eigenvalue mass-mean keeps")},
+        {ALL ^ V, MI_INT(0, "bootstrap", "N", &opt->bootstrap, 0, 1000000, "replicates; 0: none")},
+        {ALL ^ V, MI_REAL(0, "level", "X", &opt->p.eval.level, 0.5, 0.9999, "of the intervals")},
+        {E, MI_INT(0, "random", "N", &opt->n_random, 0, 10000, "random directions as a control")},
+        {E | U, MI_INT(0, "permuted", "N", &opt->n_permuted, 0, 10000, "shuffles of the sides")},
+        {F, MI_INT(0, "draws", "N", &opt->n_draws, 0, 10000, "draws of each control")},
+        {U, MI_INT('k', "top", "K", &opt->n_top, 1, 10000000, "units to list")},
+        {E, MI_FLAG(0, "allow-leak", &opt->p.eval.allow_leak, "accept groups that were fitted on")},
+        {E, MI_FLAG(0, "other-model", &opt->p.other_model, "accept a model as wide as this")},
+        {ALL ^ V, MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws")},
+        {ALL, MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed")},
+    };
+    struct mi_opt table[sizeof rows / sizeof *rows];
+    int n = mi_opt_of_verb(table, rows, (int)(sizeof rows / sizeof *rows), (int)opt->verb);
+    int i = mi_opt_parse(table, n, argc, argv);
+
+    mi_opt_each_that_matters(table, n, mi_origin_option, &opt->p.origin);
+    mi_par_set((int)opt->threads);
+    return i;
+}
+
+/* Operands, directions, gates and probes: at most one is standard input. */
+static void check_files(struct options *opt, int n, char **files)
+{
+    static const char *const standard_input[] = {"-"};
+    const struct mi_strings operands = {n ? (const char **)files : NULL, n};
+    const struct mi_strings *const lists[] = {&operands, &opt->directions, &opt->gates};
+    int most = opt->verb == RATE ? INT_MAX : opt->verb == DIFF ? 2 : 1, n_stdin = n == 0;
+
+    if (n > most)
+        mi_tool_misuse("too many files: '%s'", mi_quote(files[most]));
+    if (opt->verb == DIFF && n < 2)
+        mi_tool_misuse("diff needs two runs");
+    opt->p.inputs.item = n ? (const char *const *)files : standard_input;
+    opt->p.inputs.n = n ? n : 1;
+    for (int l = 0; l < 3; l++)
+        for (int i = 0; i < lists[l]->n; i++) {
+            n_stdin += strcmp(lists[l]->item[i], "-") == 0;
+            if (opt->p.output && mi_same_file(lists[l]->item[i], opt->p.output))
+                mi_tool_misuse("input and output are the same file: '%s'", mi_quote(opt->p.output));
+        }
     if (n_stdin > 1)
         mi_tool_misuse("only one input can be standard input");
     if (n_stdin == 1 && isatty(STDIN_FILENO))
-        mi_tool_misuse("expects activations: a file, or a pipe on standard input");
-    if (opt->output && mi_same_file(opt->input, opt->output))
-        mi_tool_misuse("input and output are the same file: '%s'", mi_quote(opt->output));
-    if (opt->metrics && mi_evaluate_metrics(opt->eval.wants, opt->metrics, &err) < 0)
+        mi_tool_misuse("expects a stream: a file, or a pipe on standard input");
+    if (opt->p.probes && opt->p.output && mi_same_file(opt->p.probes, opt->p.output))
+        mi_tool_misuse("--probes and --output are the same file: '%s'", mi_quote(opt->p.output));
+    if (opt->p.probes && strcmp(opt->p.probes, "-") == 0 &&
+        (!opt->p.output || strcmp(opt->p.output, "-") == 0))
+        mi_tool_misuse("--probes and --output are both standard output");
+}
+
+static void check_runs(struct options *opt)
+{
+    struct mi_probing *p = &opt->p;
+    struct mi_error err = {0};
+    bool has_positions;
+
+    if (opt->by && (p->by.n = mi_runs_fields(&opt->arena, opt->by, &p->by.item, &err)) < 0)
+        mi_tool_misuse("--by: %s", err.text);
+    if (opt->verb != DIFF)
+        return;
+    if (!opt->metric)
+        mi_tool_misuse("--metric names what is compared");
+    if (mi_run_figure_find(&p->figure, opt->metric, &err) < 0)
         mi_tool_misuse("--metric: %s", err.text);
+    has_positions = mi_run_figure_has_positions(p->figure);
+    if (opt->pos && !has_positions)
+        mi_tool_misuse("--pos means nothing for '%s'", mi_quote(opt->metric));
+    if (has_positions && mi_pos_parse(&opt->positions, opt->pos ? opt->pos : "gen", &err) < 0)
+        mi_tool_misuse("--pos: %s", err.text);
+    p->pos = has_positions ? &opt->positions : NULL;
 }
 
-/* What all verbs do after their table was read; i is the first operand. */
-static void finish_options(struct options *opt, const struct mi_opt *table, int n, int i, int argc,
-                           char **argv)
+static void check_claim(struct options *opt)
 {
-    if (argc - i > 1)
-        mi_tool_misuse("too many files: '%s'", mi_quote(argv[i + 1]));
-    if (i < argc)
-        opt->input = argv[i];
-    check_options(opt);
-    mi_opt_each_that_matters(table, n, mi_origin_option, &opt->origin);
-    opt->acts.part = (enum mi_part)opt->part;
-    opt->acts.pool = (enum mi_pool)opt->pool;
-    opt->acts.seed = opt->eval.seed = (uint64_t)opt->seed;
-    opt->eval.n_bootstrap = (int32_t)opt->bootstrap;
-    mi_par_set((int)opt->threads);
-}
-
-static void parse_eval(struct options *opt, int argc, char **argv)
-{
-    const struct mi_opt table[] = {
-        MI_LIST('d', "directions", "FILE", &opt->directions, "directions (may be repeated)"),
-        MI_STRING('o', "output", "FILE", &opt->output, "write score records here"),
-        MI_STRING(0, "sides", "POS,NEG", &opt->acts.sides, "sides, if not as in the directions"),
-        MI_STRING(0, "at", "PLACES", &opt->acts.at, "evaluate at these places only"),
-        MI_STRING(0, "group-by", "FIELD", &opt->acts.group_by, "field that makes the groups"),
-        MI_CHOICE(0, "part", "PART", &opt->part, parts, "groups to take"),
-        MI_REAL(0, "fraction", "X", &opt->acts.share, 0, 1, "share of groups in part train"),
-        MI_CHOICE(0, "pool", "HOW", &opt->pool, pools, "one row a prompt"),
-        MI_STRING(0, "metric", "LIST", &opt->metrics, "accuracy, pair_accuracy, auroc (all)"),
-        MI_INT(0, "bootstrap", "N", &opt->bootstrap, 0, 1000000, "replicates; 0: no intervals"),
-        MI_REAL(0, "level", "X", &opt->eval.level, 0.5, 0.9999, "level of the intervals"),
-        MI_INT(0, "random", "N", &opt->n_random, 0, 10000, "random directions as a control"),
-        MI_INT(0, "permuted", "N", &opt->n_permuted, 0, 10000,
-               "shuffles of the sides as a control"),
-        MI_FLAG(0, "allow-leak", &opt->eval.allow_leak, "accept groups that were fitted on"),
-        MI_FLAG(0, "other-model", &opt->other_model, "accept a model as wide as this"),
-        MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws"),
-        MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed"),
-    };
-    int n = (int)(sizeof table / sizeof *table), i = mi_opt_parse(table, n, argc, argv);
-
-    if (opt->directions.n == 0)
-        mi_tool_misuse("-d names the directions");
-    finish_options(opt, table, n, i, argc, argv);
-    opt->eval.n_random = (int)opt->n_random;
-    opt->eval.n_permuted = (int)opt->n_permuted;
-}
-
-/* fit and transfer: the same table but for --by. */
-static void parse_fit(struct options *opt, int argc, char **argv)
-{
-    const struct mi_opt table[] = {
-        MI_STRING(0, "by", "FIELD", &opt->acts.domain_by, "field that makes the domains"),
-        MI_STRING(0, "method", "NAME", &opt->method, "as of mi-direction fit"),
-        MI_STRING('o', "output", "FILE", &opt->output, "write score records here"),
-        MI_STRING(0, "probes", "FILE", &opt->probes, "write the fitted directions here"),
-        MI_STRING(0, "sides", "POS,NEG", &opt->acts.sides, "sides; without: label 1 and 0"),
-        MI_STRING(0, "at", "PLACES", &opt->acts.at, "at these places only"),
-        MI_STRING(0, "group-by", "FIELD", &opt->acts.group_by, "field that makes the groups"),
-        MI_REAL(0, "fraction", "X", &opt->acts.share, 0.01, 0.99, "share of groups that fit"),
-        MI_CHOICE(0, "pool", "HOW", &opt->pool, pools, "one row a prompt"),
-        MI_STRING(0, "metric", "LIST", &opt->metrics, "accuracy, pair_accuracy, auroc (all)"),
-        MI_REAL(0, "l2", "X", &opt->fit.l2, 1e-9, 1e9, "penalty of the logistic regression"),
-        MI_REAL(0, "rtol", "X", &opt->fit.rtol, 0, 1, "least eigenvalue that mass-mean keeps"),
-        MI_INT(0, "bootstrap", "N", &opt->bootstrap, 0, 1000000, "replicates; 0: no intervals"),
-        MI_REAL(0, "level", "X", &opt->eval.level, 0.5, 0.9999, "level of the intervals"),
-        MI_INT(0, "draws", "N", &opt->n_draws, 0, 10000, "draws of each control"),
-        MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws"),
-        MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed"),
-    };
-    int skip = opt->verb == FIT, n = (int)(sizeof table / sizeof *table) - skip;
-    int i = mi_opt_parse(table + skip, n, argc, argv), method;
+    struct mi_claim *c = &opt->p.claim;
     struct mi_error err = {0};
 
-    if (opt->verb == TRANSFER && !opt->acts.domain_by)
+    if (!c->name || !*c->name || !c->metric)
+        mi_tool_misuse("--claim names the claim, --metric the figure that it is about");
+    if (!isnan(opt->above) + !isnan(opt->below) + (opt->between != NULL) != 1)
+        mi_tool_misuse("one of --above, --below and --between says what is claimed");
+    c->rule = (struct mi_rule){MI_RULE_ABOVE, opt->above, opt->above};
+    if (!isnan(opt->below))
+        c->rule = (struct mi_rule){MI_RULE_BELOW, opt->below, opt->below};
+    if (opt->between && mi_rule_between(&c->rule, opt->between, &err) < 0)
+        mi_tool_misuse("--between: %s", err.text);
+    c->of = opt->of.item;
+    c->n_of = opt->of.n;
+    c->gate = opt->gates.item;
+    c->n_gate = opt->gates.n;
+    if (mi_claim_check(c, &err) < 0)
+        mi_tool_misuse("%s", err.text);
+}
+
+/* Options of activations. */
+static void check_acts(struct options *opt)
+{
+    struct mi_error err = {0};
+    int method = mi_method_find(opt->method, &err);
+
+    if (opt->verb == TRANSFER && !opt->by)
         mi_tool_misuse("--by names the field that makes the domains");
-    method = mi_method_find(opt->method, &err);
+    if (opt->verb == EVAL && opt->directions.n == 0)
+        mi_tool_misuse("-d names the directions");
     if (method < 0)
         mi_tool_misuse("--method: %s", err.text);
     if (mi_method_info((enum mi_method)method)->is_control)
         mi_tool_misuse("--method: '%s' is a control, which comes by itself", opt->method);
-    if (opt->probes && opt->output && mi_same_file(opt->probes, opt->output))
-        mi_tool_misuse("--probes and --output are the same file: '%s'", mi_quote(opt->output));
-    if (opt->probes && strcmp(opt->probes, "-") == 0 &&
-        (!opt->output || strcmp(opt->output, "-") == 0))
-        mi_tool_misuse("--probes and --output are both standard output");
-    finish_options(opt, table + skip, n, i, argc, argv);
-    opt->fit.method = (enum mi_method)method;
-    opt->fit.share = opt->acts.share;
-    opt->fit.seed = (uint64_t)opt->seed;
-    opt->fit.n_bootstrap = (int32_t)opt->bootstrap;
-    opt->fit.level = opt->eval.level;
-    opt->fit.n_draws = (int)opt->n_draws;
-    memcpy(opt->fit.wants, opt->eval.wants, sizeof opt->fit.wants);
+    if (opt->metric && mi_evaluate_metrics(opt->p.eval.wants, opt->metric, &err) < 0)
+        mi_tool_misuse("--metric: %s", err.text);
+    opt->p.fit.method = (enum mi_method)method;
+    opt->p.acts.domain_by = opt->by;
+    opt->p.acts.part = (enum mi_part)opt->part;
+    opt->p.acts.pool = (enum mi_pool)opt->pool;
+    opt->p.directions = (struct mi_names){opt->directions.item, opt->directions.n};
 }
 
-/* ---- the verbs --------------------------------------------------------------------- */
-
-static int open_inputs(struct work *w, struct options *opt, struct mi_error *err)
+/* The same numbers under the names of each verb's options. */
+static void finish_options(struct options *opt)
 {
-    int r = 0;
+    struct mi_probing *p = &opt->p;
+    struct mi_error err = {0};
 
-    for (int i = 0; i < opt->directions.n && r == 0; i++)
-        r = mi_dirs_read(&w->dirs, opt->directions.item[i], opt->acts.at, opt->other_model,
-                         &opt->origin, err);
-    if (r == 0 && w->dirs.n == 0)
-        r = mi_fail(err, MI_EXIT_DATA, "'%s': no directions%s%s", mi_quote(opt->directions.item[0]),
-                    opt->acts.at ? " at " : "", opt->acts.at ? mi_quote(opt->acts.at) : "");
-    if (r == 0)
-        r = mi_dirs_sides(&w->dirs, opt->acts.sides, &opt->acts.sides, err);
-    if (r == 0)
-        r = mi_acts_open(&w->acts, opt->input, &opt->acts, err);
-    if (r == 0)
-        r = mi_header_same_model(&w->dirs.header, mi_reader_header(&w->acts.reader),
-                                 opt->other_model, err);
-    return r;
+    p->tool = tool.name;
+    p->verb = verbs[2 * opt->verb];
+    p->seed = opt->seed;
+    p->acts.seed = p->eval.seed = p->fit.seed = p->scores.seed = (uint64_t)opt->seed;
+    p->eval.n_bootstrap = p->fit.n_bootstrap = p->scores.n_bootstrap = (int32_t)opt->bootstrap;
+    p->fit.level = p->scores.level = p->eval.level;
+    p->fit.share = p->acts.share;
+    p->fit.n_draws = (int)opt->n_draws;
+    p->eval.n_random = (int)opt->n_random;
+    p->eval.n_permuted = p->units.n_permuted = (int)opt->n_permuted;
+    p->units.n_top = opt->n_top;
+    memcpy(p->fit.wants, p->eval.wants, sizeof p->fit.wants);
+    for (int i = 0; opt->verb != VERDICT && i < opt->of.n; i++)
+        if (mi_scores_key(&opt->arena, &p->scores.of, opt->of.item[i], &err) < 0)
+            mi_tool_misuse("--of: %s", err.text);
 }
 
-static int begin(struct work *w, struct options *opt, struct mi_writer *out, const char *content,
-                 struct mi_error *err)
-{
-    struct mi_value header =
-        mi_origin_header(&opt->origin, mi_reader_header(&w->acts.reader), &w->dirs.header, content,
-                         tool.name, verbs[2 * opt->verb], opt->seed);
+/* ---- the run ------------------------------------------------------------------------ */
 
-    return mi_writer_header(out, &header, err);
-}
-
-static int eval(struct work *w, struct options *opt, int64_t *n, struct mi_error *err)
-{
-    int r = open_inputs(w, opt, err);
-
-    if (r < 0 || (r = begin(w, opt, &w->out, "score", err)) < 0)
-        return r;
-    return mi_evaluate(&w->acts, &w->dirs, &opt->eval, &w->out, n, err);
-}
-
-static int fit(struct work *w, struct options *opt, int64_t *n, struct mi_error *err)
-{
-    int r = mi_acts_open(&w->acts, opt->input, &opt->acts, err);
-
-    if (r == 0 && opt->probes)
-        r = mi_writer_open(&w->probes, opt->probes, err);
-    if (r < 0 || (r = begin(w, opt, &w->out, "score", err)) < 0 ||
-        (opt->probes && (r = begin(w, opt, &w->probes, "dir", err)) < 0))
-        return r;
-    return mi_transfer(&w->acts, &opt->fit, &w->out, opt->probes ? &w->probes : NULL, n, err);
-}
-
-static int finish(struct work *w, struct options *opt, int64_t n, struct mi_error *err)
+static void say_totals(const struct mi_probing *p)
 {
     char usage[64];
-    int r = 0;
 
-    mi_origin_input(&opt->origin, &w->acts.reader);
-    if (opt->probes)
-        r = mi_writer_end(&w->probes, &opt->origin.inputs, err);
-    if (r == 0)
-        r = mi_writer_end(&w->out, &opt->origin.inputs, err);
-    if (r == 0 && mi_opt_verbose)
-        mi_warn("%zu prompts, %zu places, %lld scores, %s", w->acts.n_prompts, w->acts.n_places,
-                (long long)n, mi_usage_text(usage));
-    return r;
+    mi_warn("%zu prompts, %zu places, %lld scores, %s", p->n_prompts, p->n_places,
+            (long long)p->n_scores, mi_usage_text(usage));
 }
 
 static int run(struct options *opt)
 {
-    struct work w = {0};
+    static int (*const verb[])(struct mi_probing *, struct mi_error *) = {
+        mi_probing_eval, mi_probing_fit,    mi_probing_fit,   mi_probing_rate,
+        mi_probing_diff, mi_probing_spread, mi_probing_units, mi_probing_verdict};
     struct mi_error err = {0};
-    int64_t n = 0;
-    int r = mi_writer_open(&w.out, opt->output, &err);
+    int r = verb[opt->verb](&opt->p, &err);
 
-    if (r == 0)
-        r = opt->verb == EVAL ? eval(&w, opt, &n, &err) : fit(&w, opt, &n, &err);
-    if (r == 0)
-        r = finish(&w, opt, n, &err);
-    mi_writer_close(&w.out);
-    mi_writer_close(&w.probes);
-    mi_acts_close(&w.acts);
-    mi_dirs_free(&w.dirs);
-    mi_origin_free(&opt->origin);
+    if (r == 0 && mi_opt_verbose && opt->verb == VERDICT)
+        mi_warn("%s: %s", mi_quote(opt->p.claim.name), mi_verdict_name(opt->p.verdict));
+    else if (r == 0 && mi_opt_verbose)
+        say_totals(&opt->p);
+    mi_scores_free(&opt->p.scores);
+    mi_origin_free(&opt->p.origin);
+    mi_pos_free(&opt->positions);
+    mi_arena_free(&opt->arena);
     return r < 0 ? mi_tool_failed(&err) : MI_EXIT_OK;
 }
 
 int main(int argc, char **argv)
 {
     struct options opt = {
-        .input = "-",
-        .acts = {.share = 0.5},
-        .eval = {.level = 0.95, .wants = {true, true, true}},
+        .p = {.acts = {.share = 0.5},
+              .eval = {.level = 0.95, .wants = {true, true, true}},
+              .fit = {.l2 = 0.01, .rtol = 1e-6}},
+        .above = (double)NAN,
+        .below = (double)NAN,
         .seed = 1,
         .bootstrap = 1000,
         .n_random = 20,
         .n_permuted = 20,
         .n_draws = 5,
+        .n_top = 20,
         .method = "logistic",
-        .fit = {.l2 = 0.01, .rtol = 1e-6},
     };
+    int i;
 
     mi_tool_start(&tool, argv);
     opt.verb = (enum verb)mi_tool_verb(argc, argv);
-    (opt.verb == EVAL ? parse_eval : parse_fit)(&opt, argc - 1, argv + 1);
+    i = parse(&opt, argc - 1, argv + 1);
+    check_files(&opt, argc - 1 - i, argv + 1 + i);
+    (opt.verb == VERDICT                    ? check_claim
+     : opt.verb == RATE || opt.verb == DIFF ? check_runs
+                                            : check_acts)(&opt);
+    finish_options(&opt);
     return mi_tool_end(run(&opt));
 }

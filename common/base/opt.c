@@ -240,6 +240,16 @@ static void fill_tables(const struct mi_opt *table, int n, struct option *longs,
         longs[n + i] = standard[i];
 }
 
+int mi_opt_of_verb(struct mi_opt *to, const struct mi_verb_opt *rows, int n, int verb)
+{
+    int k = 0;
+
+    for (int i = 0; i < n; i++)
+        if (rows[i].verbs >> verb & 1)
+            to[k++] = rows[i].opt;
+    return k;
+}
+
 int mi_opt_parse(const struct mi_opt *table, int n, int argc, char **argv)
 {
     struct option longs[MAX_OPTS + STD_OPTS + 1] = {{0}};

@@ -40,6 +40,14 @@ struct mi_opt {
 #define MI_LIST(c, name, arg, var, help)      {c, name, arg, MI_OPT_LIST, var, 0, 0, NULL, help}
 /* clang-format on */
 
+/* One table for a tool with verbs: bit v of `verbs` is set where verb v has the option. */
+struct mi_verb_opt {
+    unsigned verbs;
+    struct mi_opt opt;
+};
+/* The rows of one verb into `to` [n]; returns how many. Rows of one name may differ by verb. */
+int mi_opt_of_verb(struct mi_opt *to, const struct mi_verb_opt *rows, int n, int verb);
+
 /* Parses argv by `table` [n]; handles -h, -V, -q and -v itself. Returns the
  * index of the first operand. Exits on --help, --version and on misuse. */
 int mi_opt_parse(const struct mi_opt *table, int n, int argc, char **argv);

@@ -129,22 +129,6 @@ const char *mi_acts_position(const struct mi_acts *a)
 
 /* ---- prompts ------------------------------------------------------------------ */
 
-/* The group's name into b. */
-static int name_group(const struct mi_acts *a, struct mi_buf *b, const struct mi_value *fields,
-                      const char *id, struct mi_error *err)
-{
-    if (a->options.group_by) {
-        if (mi_field_text(b, fields, a->options.group_by))
-            return 0;
-        return mi_fail(err, MI_EXIT_DATA, "there is no field '%s' to group by",
-                       mi_quote(a->options.group_by));
-    }
-    if (!mi_field_text(b, fields, "group") && !mi_field_text(b, fields, "pair"))
-        mi_buf_add_text(b, id);
-    mi_buf_text(b);
-    return 0;
-}
-
 /* A group's name may hold any bytes; the split is keyed by its text up to a NUL. */
 static bool is_in_part(const struct mi_acts_options *o, const char *group)
 {
@@ -195,7 +179,7 @@ static int label_prompt(struct mi_acts *a, struct mi_acts_prompt *p, const struc
     if (r == 0)
         r = set_domain(a, p, fields, err);
     if (r == 0)
-        r = name_group(a, &group, fields, p->id, err);
+        r = mi_group_text(&group, fields, a->options.group_by, p->id, err);
     p->group = -1;
     if (r == 0 && is_in_part(&a->options, group.data))
         p->group = (int32_t)mi_intern_add(&a->groups, group.data, group.len);

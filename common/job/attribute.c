@@ -4,6 +4,7 @@
 #include "base/par.h"
 #include "math/vec.h"
 #include "stats/bootstrap.h"
+#include "stats/spread.h"
 #include "stats/tally.h"
 #include "stream/record.h"
 
@@ -235,17 +236,17 @@ static double average(void *ctx, const int32_t *count)
 static double participation(void *ctx, const int32_t *count)
 {
     const struct figure *f = ctx;
-    double sum = 0, squares = 0;
+    double *e = mi_alloc_n((size_t)f->n, sizeof *e), ratio;
 
     for (int i = 0; i < f->n; i++) {
-        double mean[2], e;
+        double mean[2];
 
         mi_tally_means(mean, f->part[i].sums, &f->a->tally_rows, count);
-        e = fabs(mean[0] - mean[1]);
-        sum += e;
-        squares += e * e;
+        e[i] = mean[0] - mean[1];
     }
-    return squares > 0 ? sum * sum / squares : (double)NAN;
+    ratio = mi_participation_ratio(e, f->n);
+    mi_free(e);
+    return ratio;
 }
 
 /* ---- the parts of a direction --------------------------------------------------------- */

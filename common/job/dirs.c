@@ -148,6 +148,19 @@ int mi_dirs_read(struct mi_dirs *d, const char *path, const char *at, bool other
     return r;
 }
 
+int mi_dirs_read_all(struct mi_dirs *d, const char *const *paths, int n, const char *at,
+                     bool other_model, struct mi_origin *origin, struct mi_error *err)
+{
+    int r = 0;
+
+    for (int i = 0; i < n && r == 0; i++)
+        r = mi_dirs_read(d, paths[i], at, other_model, origin, err);
+    if (r == 0 && d->n == 0)
+        r = mi_fail(err, MI_EXIT_DATA, "'%s': no directions%s%s", mi_quote(paths[0]),
+                    at ? " at " : "", at ? mi_quote(at) : "");
+    return r;
+}
+
 int mi_dirs_sides(const struct mi_dirs *d, const char *given, const char **sides,
                   struct mi_error *err)
 {

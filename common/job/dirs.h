@@ -35,6 +35,9 @@ struct mi_dirs {
  * Its digest goes into origin. */
 int mi_dirs_read(struct mi_dirs *d, const char *path, const char *at, bool other_model,
                  struct mi_origin *origin, struct mi_error *err) MI_MUST_USE;
+/* The same of several streams; MI_EXIT_DATA when they have no direction at all. */
+int mi_dirs_read_all(struct mi_dirs *d, const char *const *paths, int n, const char *at,
+                     bool other_model, struct mi_origin *origin, struct mi_error *err) MI_MUST_USE;
 /* The sides that all of them agree on, NULL when they name none; MI_EXIT_DATA when they
  * differ from each other or from `given` (may be NULL). */
 int mi_dirs_sides(const struct mi_dirs *d, const char *given, const char **sides,

@@ -24,6 +24,20 @@ bool mi_field_text(struct mi_buf *b, const struct mi_value *fields, const char *
     return true;
 }
 
+int mi_group_text(struct mi_buf *b, const struct mi_value *fields, const char *group_by,
+                  const char *id, struct mi_error *err)
+{
+    if (group_by) {
+        if (mi_field_text(b, fields, group_by))
+            return 0;
+        return mi_fail(err, MI_EXIT_DATA, "there is no field '%s' to group by", mi_quote(group_by));
+    }
+    if (!mi_field_text(b, fields, "group") && !mi_field_text(b, fields, "pair"))
+        mi_buf_add_text(b, id);
+    mi_buf_text(b);
+    return 0;
+}
+
 int mi_sides_parse(char *name[2], const char *text, struct mi_error *err)
 {
     const char *comma = strchr(text, ',');

@@ -12,6 +12,12 @@
  * Returns false when the field is absent, nil, or no scalar. */
 bool mi_field_text(struct mi_buf *b, const struct mi_value *fields, const char *key);
 
+/* The name of what goes to one part of a split, and is drawn together by the bootstrap: the field
+ * `group_by`, which must be there; without one (NULL) the field `group`, else `pair`, else the id.
+ * MI_EXIT_DATA. */
+int mi_group_text(struct mi_buf *b, const struct mi_value *fields, const char *group_by,
+                  const char *id, struct mi_error *err) MI_MUST_USE;
+
 /* "POSITIVE,NEGATIVE" into two names of their own memory. MI_EXIT_USAGE. */
 int mi_sides_parse(char *name[2], const char *text, struct mi_error *err) MI_MUST_USE;
 

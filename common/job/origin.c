@@ -7,7 +7,7 @@
 
 void mi_origin_option(void *origin, const char *name, const char *value)
 {
-    static const char *const elsewhere[] = {"directions", "probes", "seed"};
+    static const char *const elsewhere[] = {"directions", "gate", "probes", "seed"};
     struct mi_origin *o = origin;
     struct mi_value given = mi_origin_options(o);
     const struct mi_value *there = mi_get(&given, name);

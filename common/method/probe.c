@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "stats/auc.h"
+#include "stats/group_mean.h"
 
 #include <math.h>
 
@@ -12,75 +13,40 @@ const char *mi_probe_figure_id(enum mi_probe_figure f)
     return id[f];
 }
 
-/* ---- shares: sums by group, so that a replicate costs one pass over the groups ---- */
+/* ---- shares --------------------------------------------------------------------- */
 
-struct share {
-    int32_t n_groups;
-    int64_t *halves; /* [n_groups] twice the number of hits */
-    int64_t *n;      /* [n_groups] trials */
-};
-
-static struct share new_share(int32_t n_groups)
+static struct mi_figure finish_share(struct mi_group_mean *m, const struct mi_resamples *boot,
+                                     double level)
 {
-    struct share s = {.n_groups = n_groups};
+    struct mi_interval i = mi_group_mean_interval(m, boot, level);
+    struct mi_figure f = {mi_group_mean(m, NULL), i.lo, i.hi, mi_group_mean_cases(m)};
 
-    s.halves = mi_alloc_zero(2 * (size_t)n_groups, sizeof *s.halves);
-    s.n = s.halves + n_groups;
-    return s;
-}
-
-static double weigh_share(void *ctx, const int32_t *count)
-{
-    const struct share *s = ctx;
-    int64_t halves = 0, n = 0;
-
-    for (int32_t g = 0; g < s->n_groups; g++) {
-        int64_t w = count ? count[g] : 1;
-
-        halves += w * s->halves[g];
-        n += w * s->n[g];
-    }
-    return n > 0 ? (double)halves / 2 / (double)n : (double)NAN;
-}
-
-static struct mi_figure finish_share(struct share *s, const struct mi_resamples *boot, double level)
-{
-    struct mi_figure f = {weigh_share(s, NULL), (double)NAN, (double)NAN, 0};
-
-    for (int32_t g = 0; g < s->n_groups; g++)
-        f.n += s->n[g];
-    if (boot && f.n > 0) {
-        struct mi_interval i = mi_bootstrap(boot, level, weigh_share, s);
-
-        f.lo = i.lo;
-        f.hi = i.hi;
-    }
-    mi_free(s->halves);
+    mi_group_mean_free(m);
     return f;
 }
 
 static struct mi_figure accuracy(const struct mi_cases *s, const double *score, double threshold,
                                  const struct mi_resamples *boot, double level)
 {
-    struct share a = new_share(s->n_groups);
+    struct mi_group_mean m;
 
-    for (int64_t i = 0; i < s->n; i++) {
-        a.halves[s->group[i]] += 2 * ((score[i] > threshold) == (s->side[i] > 0));
-        a.n[s->group[i]]++;
-    }
-    return finish_share(&a, boot, level);
+    mi_group_mean_init(&m, s->n_groups);
+    for (int64_t i = 0; i < s->n; i++)
+        mi_group_mean_add(&m, s->group[i], (score[i] > threshold) == (s->side[i] > 0));
+    return finish_share(&m, boot, level);
 }
 
+/* Ties are half a hit; sums of halves are exact. */
 static struct mi_figure pair_accuracy(const struct mi_cases *s, const double *score,
                                       const struct mi_resamples *boot, double level)
 {
-    struct share a = new_share(s->n_groups);
+    struct mi_group_mean m;
 
-    for (int64_t i = 0; s->is_paired && i + 1 < s->n; i += 2) {
-        a.halves[s->group[i]] += (score[i] > score[i + 1]) + (score[i] >= score[i + 1]);
-        a.n[s->group[i]]++;
-    }
-    return finish_share(&a, boot, level);
+    mi_group_mean_init(&m, s->n_groups);
+    for (int64_t i = 0; s->is_paired && i + 1 < s->n; i += 2)
+        mi_group_mean_add(&m, s->group[i],
+                          ((score[i] > score[i + 1]) + (score[i] >= score[i + 1])) / 2.0);
+    return finish_share(&m, boot, level);
 }
 
 /* ---- area under the curve ----------------------------------------------------- */

@@ -1,0 +1,47 @@
+/* job/probing.h: the verbs of mi-probe: each from its inputs to the end of its output. */
+#ifndef MI_JOB_PROBING_H
+#define MI_JOB_PROBING_H
+
+#include "job/evaluate.h"
+#include "job/rate.h"
+#include "job/spread.h"
+#include "job/transfer.h"
+#include "job/units.h"
+#include "job/verdict.h"
+
+struct mi_names {
+    const char *const *item; /* [n] */
+    int n;
+};
+
+/* What a verb needs; each looks at its own part. */
+struct mi_probing {
+    const char *tool, *verb;     /* for the provenance */
+    const char *output, *probes; /* probes NULL: not written */
+    struct mi_names inputs, directions, by;
+    bool other_model;
+    int64_t seed;
+    struct mi_acts_options acts;
+    struct mi_evaluate_options eval;
+    struct mi_transfer_options fit;
+    struct mi_units_options units;
+    struct mi_scores scores;
+    struct mi_claim claim;
+    enum mi_run_figure figure;
+    const struct mi_pos *pos; /* of figures over positions */
+    struct mi_origin origin;  /* the options are in it */
+    /* out: what was done, for a summary */
+    size_t n_prompts, n_places;
+    int64_t n_scores;
+    enum mi_verdict verdict;
+};
+
+int mi_probing_eval(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
+int mi_probing_fit(struct mi_probing *p, struct mi_error *err) MI_MUST_USE; /* and transfer */
+int mi_probing_rate(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
+int mi_probing_diff(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
+int mi_probing_spread(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
+int mi_probing_units(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
+int mi_probing_verdict(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
+
+#endif
