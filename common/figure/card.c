@@ -41,22 +41,62 @@ static void add_interval(struct mi_table *t, const struct mi_value *body)
 
 /* ---- verdicts ---------------------------------------------------------------------- */
 
+/* "above 0.2", "between -0.1 and 0.1". */
+static void add_rule(struct mi_table *t, const struct mi_value *v)
+{
+    const struct mi_value *margin = mi_get(v, "margin");
+    const char *rule = mi_get_str(v, "rule", "");
+    struct mi_buf b = {0};
+
+    mi_buf_add_text(&b, rule);
+    if (mi_is(margin, MI_ARRAY) && margin->as.array.n == 2) {
+        struct mi_value both = mi_map();
+        struct mi_arena a = {0};
+
+        mi_set(&a, &both, "lo", margin->as.array.item[0]);
+        mi_set(&a, &both, "hi", margin->as.array.item[1]);
+        mi_buf_addf(&b, " %.4g and %.4g", mi_get_real(&both, "lo", (double)NAN),
+                    mi_get_real(&both, "hi", (double)NAN));
+        mi_arena_free(&a);
+    } else if (mi_is(margin, MI_REAL) || mi_is(margin, MI_INT)) {
+        mi_buf_addf(&b, " %.4g", mi_get_real(v, "margin", 0));
+    }
+    mi_table_text(t, b.data ? b.data : "", b.len);
+    mi_buf_free(&b);
+}
+
+/* "the behaviour is shown: supported". */
+static void add_gate(struct mi_table *t, const struct mi_value *gate)
+{
+    struct mi_buf b = {0};
+
+    if (mi_is(gate, MI_MAP))
+        mi_buf_addf(&b, "%s: %s", mi_get_str(gate, "claim", ""), mi_get_str(gate, "verdict", ""));
+    else if (mi_is(gate, MI_STR))
+        mi_buf_add(&b, gate->as.bytes.at, gate->as.bytes.len);
+    mi_table_text(t, b.data ? b.data : "", b.len);
+    mi_buf_free(&b);
+}
+
 void mi_figure_verdicts(struct mi_page *p, const struct mi_value *verdicts)
 {
-    static const char *const titles[] = {"claim", "verdict", "value", "margin", "rule", "gate"};
+    static const char *const titles[] = {
+        "claim", "verdict", "metric", "value", "rule", "gate", "why, or what would refute it"};
     struct mi_table t = {0};
 
-    for (int i = 0; i < 6; i++)
-        mi_table_column(&t, titles[i], i == 2 || i == 3);
+    for (int i = 0; i < 7; i++)
+        mi_table_column(&t, titles[i], i == 3);
     for (size_t i = 0; i < verdicts->as.array.n; i++) {
         const struct mi_value *v = &verdicts->as.array.item[i];
+        const char *why = mi_get_str(v, "why", NULL);
 
         mi_table_value(&t, mi_get(v, "claim"), false);
         mi_table_value(&t, mi_get(v, "verdict"), false);
+        mi_table_value(&t, mi_get(v, "metric"), false);
         add_interval(&t, v);
-        mi_table_value(&t, mi_get(v, "margin"), false);
-        mi_table_value(&t, mi_get(v, "rule"), false);
-        mi_table_value(&t, mi_get(v, "gate"), false);
+        add_rule(&t, v);
+        add_gate(&t, mi_get(v, "gate"));
+        mi_table_str(&t, why ? why : mi_get_str(v, "refuted_by", ""));
     }
     mi_page_sayf(p, MI_PART_ASIDE,
                  "supported: the interval lies wholly beyond the margin; refuted: wholly short "

@@ -4,8 +4,8 @@
 
 #include "figure/page.h"
 
-/* verdicts: an array of verdict bodies {claim, verdict, value, lo, hi, margin, rule, gate}. A
- * table with a line a claim. */
+/* verdicts: an array of verdict bodies (stream/verdict_record.h). A table with a line a
+ * claim. */
 void mi_figure_verdicts(struct mi_page *p, const struct mi_value *verdicts);
 
 /* scores: score bodies with a key `card` (E1 to E9). All nine conditions are named, each with
