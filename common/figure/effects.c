@@ -139,9 +139,10 @@ static void add_map(struct mi_page *p, const struct mi_source *s, const struct g
         }
     }
     mi_buf_free(&column);
-    c->x_title = g->shape == BY_PATH   ? "receiver"
-                 : g->shape == BY_HEAD ? "head"
-                                       : "position (negative: from the end)";
+    c->x_title = g->shape == BY_PATH                    ? "receiver"
+                 : g->shape == BY_HEAD                  ? "head"
+                 : mi_get_str(g->record[0], "id", NULL) ? "token"
+                                                        : "position (negative: from the end)";
     mi_page_chart(p, c);
 }
 
