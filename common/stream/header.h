@@ -18,10 +18,11 @@
 struct mi_value mi_header_new(struct mi_arena *a, const char *content);
 /* A header that continues `from` (model, tokenizer, template, shard and provenance are
  * copied into the arena; content is new). `from` NULL makes a new one. */
-struct mi_value mi_header_from(struct mi_arena *a, const struct mi_value *from, const char *content);
+struct mi_value mi_header_from(struct mi_arena *a, const struct mi_value *from,
+                               const char *content);
 /* Appends a provenance step. options: map name -> text. */
-void mi_header_step(struct mi_arena *a, struct mi_value *header, const char *tool,
-                    const char *verb, struct mi_value options, int64_t seed);
+void mi_header_step(struct mi_arena *a, struct mi_value *header, const char *tool, const char *verb,
+                    struct mi_value options, int64_t seed);
 /* Sets the edits (array of canonical lines) of the step appended last. */
 void mi_header_step_edits(struct mi_arena *a, struct mi_value *header, struct mi_value edits);
 /* Checks a header's form. */
