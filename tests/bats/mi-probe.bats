@@ -1,4 +1,4 @@
-# mi-probe: eval.
+# mi-probe: directions, probes, runs, sweeps, units, verdicts.
 bats_require_minimum_version 1.5.0
 
 setup() {
@@ -211,4 +211,257 @@ values() {
 	acts b.mi -v PAIRS=20
 	run_clean 3 mi-probe transfer --by topic $SIDES b.mi -o t.mi
 	says "test groups: an interval needs at least 8"
+}
+
+# ---- runs --------------------------------------------------------------------------------
+
+runs() {
+	local file=$1
+	shift
+	awk -f "$BATS_TEST_DIRNAME/lib/runs.awk" "$@" </dev/null | mi-view --encode -o "$file"
+}
+
+@test "mi-probe: rates are shares of all texts, by field, with intervals" {
+	runs a.mi
+	run_clean 0 mi-probe rate --by side --of card=X1 a.mi -o r.mi
+	mi-view --check r.mi
+	[ "$(mi-view r.mi | jq -r 'select(.metric) | "\(.side) \(.card) \(.groups) \(.metric) \(.value)"' | xargs -n 5)" = \
+		"honest X1 20 rate_target 0.9
+honest X1 20 rate_foil 0
+honest X1 20 rate_unjudged 0.1
+untruthful X1 20 rate_target 0.2
+untruthful X1 20 rate_foil 0.8
+untruthful X1 20 rate_unjudged 0" ]
+	# no interval without width, though all 20 groups agree: 1 - 0.025^(1/20)
+	mi-view r.mi | jq -e -s '[.[] | select(.metric)] | all(.lo < .hi) and
+		(.[1].hi > 0.168433 and .[1].hi < 0.168434 and .[1].lo == 0)' >/dev/null
+	# all together, and a field that is a number
+	[ "$(mi-probe rate a.mi | mi-view | jq 'select(.metric == "rate_foil").value')" = 0.4 ]
+	[ "$(mi-probe rate --by side,label a.mi | mi-view | jq -c 'select(.metric == "rate_foil") | [.side, .label]' | xargs)" = \
+		"[honest,1] [untruthful,0]" ]
+	# several runs are one
+	runs b.mi -v FIRST=20
+	[ "$(mi-probe rate a.mi b.mi | mi-view | jq -c 'select(.metric == "rate_foil") | [.n, .groups]')" = "[80,40]" ]
+	run_clean 3 mi-probe rate a.mi a.mi -o r2.mi
+	says "was read already"
+}
+
+@test "mi-probe: a difference is paired by prompt, with both means beside it" {
+	runs a.mi -v LOSS=1
+	runs b.mi -v LOSS=2 -v SEED=2 -v LIES=3
+	run_clean 0 mi-probe diff --metric logp a.mi b.mi -o d.mi
+	# the mean over prompts of the mean over two tokens, by hand
+	mi-view a.mi | jq -c 'select(.kind == "run") | [.id, (.logp[2] + .logp[3]) / 2]' >a.txt
+	mi-view b.mi | jq -c 'select(.kind == "run") | [.id, (.logp[2] + .logp[3]) / 2]' >b.txt
+	jq -e -n --slurpfile a a.txt --slurpfile b b.txt --argjson got "$(mi-view d.mi | jq -s -c '[.[] | select(.metric)]')" '
+		def near(x): (. - x) * (. - x) < 1e-24;
+		($a | map(.[1]) | add / length) as $ma | ($b | map(.[1]) | add / length) as $mb |
+		($got | map(.metric)) == ["logp_diff", "logp_mean", "logp_mean"] and
+		($got[0].value | near($ma - $mb)) and ($got[1].value | near($ma)) and ($got[2].value | near($mb)) and
+		($got | map(.run)) == [null, "a", "b"] and $got[0].position == "gen" and $got[0].n == 40 and
+		$got[0].lo < $got[0].value and $got[0].hi > $got[0].value' >/dev/null
+	[ "$(mi-probe diff --metric judged_foil a.mi b.mi | mi-view | jq -c 'select(.metric) | [.metric, .value]' | xargs)" = \
+		"[rate_foil_diff,0.25] [rate_foil,0.4] [rate_foil,0.15]" ]
+	[ "$(mi-probe diff --metric logp --pos gen:0:1 --by side a.mi b.mi | mi-view | jq -r 'select(.run == "a").side' | xargs)" = \
+		"honest untruthful" ]
+	[ "$(mi-probe diff --metric entropy --pos all a.mi a.mi | mi-view | jq 'select(.metric == "entropy_diff") | .value == 0 and .lo == 0 and .hi == 0')" = true ]
+	[ "$(mi-probe diff --metric logp_margin a.mi a.mi | mi-view | jq 'select(.metric == "logp_margin_diff").value == 0')" = true ]
+}
+
+@test "mi-probe: runs that do not compare are refused" {
+	runs a.mi
+	runs c.mi -v TOKEN=5
+	run_clean 3 mi-probe diff --metric logp a.mi c.mi -o d.mi
+	says "different tokens at the positions"
+	run_clean 0 mi-probe diff --metric logp --pos gen:0:1 a.mi c.mi -o d.mi
+	runs few.mi -v GROUPS=19
+	run_clean 3 mi-probe diff --metric judged_foil a.mi few.mi -o d.mi
+	says "'19-honest' is in the first run only"
+	run_clean 3 mi-probe diff --metric judged_foil few.mi a.mi -o d.mi
+	says "is in the second run only"
+	runs tiny.mi -v GROUPS=7
+	run_clean 3 mi-probe rate tiny.mi -o r.mi
+	says "7 groups: an interval needs at least 8"
+	[ "$(mi-probe rate --bootstrap 0 tiny.mi | mi-view | jq -c 'select(.metric) | .lo' | sort -u)" = null ]
+	mi-view a.mi | jq -c 'del(.judged, .digest)' | mi-view --encode -o plain.mi
+	run_clean 3 mi-probe rate plain.mi -o r.mi
+	says "not judged (mi-run --judge)"
+	run_clean 3 mi-probe diff --metric logp --pos 9 a.mi a.mi -o d.mi
+	says "prompt '0-honest'"
+	run_clean 3 mi-probe rate --by topic a.mi -o r.mi
+	says "no field 'topic'"
+	run_clean 2 mi-probe diff --metric logpp a.mi a.mi
+	says "is 'logp' meant?"
+	run_clean 2 mi-probe diff --metric judged_foil --pos gen a.mi a.mi
+	run_clean 2 mi-probe diff --metric logp a.mi
+	run_clean 2 mi-probe rate --by side, a.mi
+	run_clean 2 mi-probe rate --by metric a.mi
+	run_clean 2 mi-probe rate --of value=3 a.mi
+	acts acts.mi
+	run_clean 3 mi-probe rate acts.mi -o r.mi
+	says "holds 'act' records, not runs"
+}
+
+# ---- sweeps --------------------------------------------------------------------------------
+
+# sweep FILE: ten pairs with four parts of these effects (and noise that adds up to nothing).
+sweep() {
+	local file=$1
+	shift
+	jq -n -c --argjson e "[$*]" '
+		{kind: "header", format: "mi-stream", version: [1, 0], content: "effect", model: null, tokenizer: null,
+		 template: null, sites: [], dtype: null, shard: null, provenance: []},
+		(range(10) as $p | ({kind: "prompt", id: "p\($p)", tokens: [1], pieces: ["a"], offsets: null, n_prompt: 1,
+		  spans: [], roles: [], fields: {pair: $p}}),
+		 (range($e | length) as $l | {kind: "effect", id: "p\($p)", n: 1, site: "mlp_out", layer: $l, head: null,
+		  position: null, offset: null, to: null, variant: null, method: "patch", metric: "logit_diff", at: null,
+		  direction: null, base: 1, source: 3, patched: (1 + $e[$l] + (if $p % 2 == 0 then 0.01 else -0.01 end)),
+		  effect: 0, lo: null, hi: null, difference: ($e[$l] + (if $p % 2 == 0 then 0.01 else -0.01 end)),
+		  difference_lo: null, difference_hi: null, refused: null})),
+		{kind: "effect", id: null, n: 10, site: "mlp_out", layer: 9, head: null, position: null, offset: null, to: null,
+		 variant: null, method: "patch", metric: "logit_diff", at: null, direction: null, base: 1, source: 3,
+		 patched: 99, effect: 49, lo: null, hi: null, difference: 98, difference_lo: null, difference_hi: null,
+		 refused: null},
+		{kind: "end"}' | mi-view --encode -o "$file"
+}
+
+@test "mi-probe: the spread of planted effects" {
+	sweep s.mi 1, -1, 1, 1
+	run_clean 0 mi-probe spread s.mi -o r.mi
+	mi-view --check r.mi
+	# four parts that share alike; aggregates are left out
+	mi-view r.mi | jq -e -s '[.[] | select(.metric)] | (map(.metric) == ["participation_ratio", "components_50",
+		"components_80", "components_90"]) and (.[0].value > 3.9999 and .[0].value <= 4 and .[0].lo <= .[0].value) and
+		(map(.value)[1:] == [2, 4, 4]) and all(.n == 4 and .groups == 10 and .pairs == 10 and .site == "mlp_out" and
+		.over == "layer" and .subject == "logit_diff" and .lo <= .value and .value <= .hi)' >/dev/null
+	sweep one.mi 0, 3, 0, 0
+	mi-probe spread one.mi | mi-view | jq -e -s '[.[] | select(.metric)] | all(.value > 0.9999 and .value < 1.0001)' >/dev/null
+}
+
+@test "mi-probe: the spread of the hand-set circuit is what its description says" {
+	local i letters=abcdefghijklmno
+	for i in 0 1 2 3 4 5 6 7 8 9; do
+		local p=${letters:i:1} x=${letters:i+1:1} q=${letters:i+2:1} y=${letters:i+3:1}
+		printf '{"id": "b%s", "pair": %s, "side": "base", "text": "%s", "target": "%s", "foil": "%s"}\n' \
+			"$i" "$i" "$p$x$q$y$p" "$x" "$y"
+		printf '{"id": "s%s", "pair": %s, "side": "source", "text": "%s"}\n' "$i" "$i" "$q$x$p$y$p"
+	done >pairs.jsonl
+	mi-patch -m "$FIXTURES/compiled/induction.gguf" --at 'z:*.*' --pos all --metric logit_diff pairs.jsonl -o sweep.mi
+	run_clean 0 mi-probe spread sweep.mi -o r.mi
+	# the induction head carries all, the previous-token head half at each of two positions:
+	# (1 + 1/2 + 1/2)^2 / (1 + 1/4 + 1/4)
+	mi-view r.mi | jq -e -s '[.[] | select(.metric) | .value] | (.[0] > 2.6666 and .[0] < 2.6667) and .[1:] == [1, 3, 3]' >/dev/null
+	[ "$(mi-view r.mi | jq -r 'select(.metric) | .over' | sort -u)" = "layer, head, position" ]
+	run_clean 3 mi-probe spread pairs.jsonl -o x.mi
+	acts a.mi
+	run_clean 3 mi-probe spread a.mi -o x.mi
+	says "no effects of single pairs"
+}
+
+# ---- units -----------------------------------------------------------------------------------
+
+@test "mi-probe: units that go with the side, beside what chance finds" {
+	acts a.mi
+	run_clean 0 mi-probe units $SIDES -k 4 a.mi -o u.mi
+	mi-view --check u.mi
+	# the first of them by hand: rows of its place, one column
+	mi-view u.mi | jq -c 'select(.rank == 1)' >first
+	mi-view a.mi | jq -r --slurpfile u first 'select(.kind == "act" and .layer == $u[0].layer) |
+		(if .id | endswith("-honest") then 1 else -1 end) as $s | .x.data as $x |
+		range(2) | "\($s) \($x[8 * . + $u[0].unit])"' |
+		awk '{ n++; a += $1; b += $2; aa += $1 * $1; bb += $2 * $2; ab += $1 * $2 }
+			END { printf "%.6f", (ab - a * b / n) / sqrt((aa - a * a / n) * (bb - b * b / n)) }' >want
+	[ "$(cat want)" = "$(printf %.6f "$(jq .value first)")" ]
+	mi-view u.mi | jq -e -s '[.[] | select(.metric == "correlation")] | (map(.rank) == [1, 2, 3, 4]) and
+		all(.lo <= .value and .value <= .hi and .n == 96)' >/dev/null
+	mi-view u.mi | jq -e -s '[.[] | select(.metric == "correlation_max")] | .[0].value > .[1].hi and
+		.[1].control == "permuted" and .[1].n == 20 and .[0].units == 24' >/dev/null
+	# threads change no byte
+	mi-probe units $SIDES -k 4 -j 1 a.mi -o v.mi
+	same u.mi v.mi
+	# without a difference the largest is one that chance finds, too
+	acts null.mi -v LIFT=0 -v SEED=5
+	mi-probe units $SIDES --permuted 100 null.mi -o n.mi
+	mi-view n.mi | jq -e -s '[.[] | select(.metric == "correlation_max")] | .[0].value < .[1].hi' >/dev/null
+	run_clean 3 mi-probe units --sides honest,nobody a.mi -o x.mi
+}
+
+# ---- verdicts ----------------------------------------------------------------------------------
+
+# verdict OPTION...: the word alone.
+verdict() {
+	mi-probe verdict --claim c "$@" | mi-view | jq -r 'select(.kind == "verdict").verdict'
+}
+
+@test "mi-probe: verdicts flip with what is planted" {
+	runs a.mi
+	mi-probe rate --by side a.mi -o r.mi # of the untruthful 0.8, in about [0.6, 0.95]
+	local on=(--metric rate_foil --of side=untruthful r.mi)
+	[ "$(verdict --above 0.5 "${on[@]}")" = supported ]
+	[ "$(verdict --above 0.99 "${on[@]}")" = refuted ]
+	[ "$(verdict --above 0.8 "${on[@]}")" = undetermined ]
+	[ "$(verdict --below 0.99 "${on[@]}")" = supported ]
+	[ "$(verdict --below 0.5 "${on[@]}")" = refuted ]
+	[ "$(verdict --between 0.5,0.99 "${on[@]}")" = supported ]
+	[ "$(verdict --between 0.1,0.5 "${on[@]}")" = refuted ]
+	[ "$(verdict --between 0.7,0.99 "${on[@]}")" = undetermined ]
+	runs b.mi -v LIES=1
+	mi-probe rate --by side b.mi -o r.mi
+	[ "$(verdict --above 0.5 "${on[@]}")" = refuted ]
+	runs b.mi -v LIES=5
+	mi-probe rate --by side b.mi -o r.mi
+	[ "$(verdict --above 0.5 "${on[@]}")" = undetermined ]
+}
+
+@test "mi-probe: a verdict's record holds what it rests on; a shut gate leaves all open" {
+	runs a.mi
+	mi-probe rate --by side a.mi -o r.mi
+	run_clean 0 mi-probe verdict --claim lies --metric rate_foil --of side=untruthful --above 0.5 \
+		--refuted-by 'less than half of the answers false' r.mi -o lies.mi
+	mi-view --check lies.mi
+	[ "$(mi-view lies.mi | jq -c 'select(.claim) | del(.lo, .hi)')" = '{"kind":"verdict","claim":"lies","verdict":"supported","value":0.8,"margin":0.5,"rule":"above","gate":null,"metric":"rate_foil","of":{"side":"untruthful","groups":20},"n":20,"why":null,"refuted_by":"less than half of the answers false"}' ]
+	mi-probe verdict --claim never --metric rate_foil --of side=untruthful --below 0.5 r.mi -o never.mi
+	[ "$(verdict --metric rate_foil --of side=honest --below 0.5 --gate lies.mi r.mi)" = supported ]
+	mi-probe verdict --claim c --metric rate_foil --of side=honest --below 0.5 --gate lies.mi --gate never.mi r.mi -o g.mi
+	[ "$(mi-view g.mi | jq -c 'select(.claim) | [.verdict, .gate, .why, .refuted_by]')" = \
+		'["undetermined",{"claim":"never","verdict":"refuted"},"the gate is not supported","an interval of rate_foil wholly above 0.5"]' ]
+	# a gate that was shut itself shuts the next one
+	[ "$(verdict --metric rate_foil --of side=honest --below 0.5 --gate g.mi r.mi)" = undetermined ]
+	# the digests of gate and scores are among the inputs
+	[ "$(mi-view g.mi | jq -r 'select(.kind == "end").inputs[].name' | sort | uniq -c | xargs)" = "1 run 1 score 2 verdict" ]
+}
+
+@test "mi-probe: a verdict beside a control, and of a figure without sampling error" {
+	prepare --method mean-diff
+	mi-probe eval -d d.mi test.mi -o s.mi
+	local at='--metric auroc --above 0.5 --control permuted s.mi'
+	[ "$(verdict --of layer=2 $at)" = supported ]
+	[ "$(verdict --of layer=0 $at)" != supported ]
+	mi-probe verdict --claim c --of layer=2 $at -o v.mi
+	[ "$(mi-view v.mi | jq 'select(.claim).margin')" = "$(mi-view s.mi | jq 'select(.control == "permuted" and .layer == 2 and .metric == "auroc").hi')" ]
+	mi-probe units $SIDES test.mi -o u.mi
+	run_clean 3 mi-probe verdict --claim c --metric correlation_max --above 0.1 u.mi -o v.mi
+	says "has no interval"
+	[ "$(verdict --metric correlation_max --above 0.1 --control permuted --exact u.mi)" = supported ]
+}
+
+@test "mi-probe: a claim that picks no score, or several, is refused" {
+	runs a.mi
+	mi-probe rate --by side a.mi -o r.mi
+	run_clean 3 mi-probe verdict --claim c --metric rate_foil --above 0 r.mi -o v.mi
+	says "2 scores 'rate_foil' fit; --of chooses one"
+	run_clean 3 mi-probe verdict --claim c --metric rate_foil --of side=nobody --above 0 r.mi -o v.mi
+	says "no score 'rate_foil' fits --of"
+	run_clean 2 mi-probe verdict --claim c --metric rate_fool --above 0 r.mi
+	says "is 'rate_foil' meant?"
+	run_clean 2 mi-probe verdict --claim c --metric rate_foil --above 0 --below 1 r.mi
+	run_clean 2 mi-probe verdict --claim c --metric rate_foil r.mi
+	run_clean 2 mi-probe verdict --metric rate_foil --above 0 r.mi
+	run_clean 2 mi-probe verdict --claim c --metric rate_foil --between 1,0 r.mi
+	run_clean 2 mi-probe verdict --claim c --metric rate_foil --between 0,1 --control random r.mi
+	run_clean 2 mi-probe verdict --claim c --metric rate_foil --of side --above 0 r.mi
+	run_clean 3 mi-probe verdict --claim c --metric rate_foil --of side=honest --above 0 --gate r.mi r.mi -o v.mi
+	says "no verdict in it"
+	run_clean 3 mi-probe verdict --claim c --metric rate_foil --above 0 a.mi -o v.mi
+	says "holds 'run' records, not scores"
 }
