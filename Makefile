@@ -40,7 +40,7 @@ endif
 # ---- packages ---------------------------------------------------------------
 # Looked up only for goals that compile, so that `make deps` and `make help` run where
 # nothing is there yet. `check` and `demo` install what is missing, then call this file.
-NO_COMPILE := deps dist help clean uninstall check demo check-layers check-asan lint install-man \
+NO_COMPILE := deps dist fixtures help clean uninstall check demo check-layers check-asan lint install-man \
               models/% $(PLOTLY) print-VERSION
 COMPILES   := $(filter-out $(NO_COMPILE),$(or $(MAKECMDGOALS),all))
 ifneq ($(COMPILES),)
@@ -234,6 +234,11 @@ parity: all models/smollm2.gguf
 ## regold: write what the commands of the documents print now into the documents
 regold: all
 	@MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh scripts/run-cookbook.sh --regold README.md docs/cookbook.md
+## fixtures: train the model organism anew (half an hour; PYTHON with torch, tokenizers, gguf)
+fixtures:
+	$(PYTHON) fixtures/organism/train.py --threads 1 $(BUILD)/organism
+	$(PYTHON) fixtures/organism/export.py $(BUILD)/organism fixtures/organism/organism.gguf
+	cp $(BUILD)/organism/behaviour.json fixtures/organism/
 ## fuzz: build the fuzz targets with clang, one program for each parser, in build/fuzz/fuzz
 fuzz:
 	$(AGAIN) MODE=fuzz OPENMP=0 CC=clang WERROR=0 fuzz-build
@@ -278,5 +283,5 @@ help:
 print-%: ; @printf '%s\n' '$($*)'
 
 .PHONY: all bench check check-build check-run check-unit check-bats check-asan check-layers \
-        clean demo demo-run deps dist fuzz fuzz-build help install lint parity regold uninstall
+        clean demo demo-run deps dist fixtures fuzz fuzz-build help install lint parity regold uninstall
 -include $(SRCS:%.c=$(B)/%.d)

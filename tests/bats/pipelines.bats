@@ -8,7 +8,7 @@ setup() {
 
 study() {
 	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -f "$ROOT/pipelines/honesty/Makefile" \
-		BIN="$BIN" MODEL="$FIXTURES/tiny/llama-f32.gguf" STATEMENTS=30 STEER_TOKENS=6 DRAWS=2 "$@"
+		BIN="$BIN" MODEL="$FIXTURES/tiny/llama-f32.gguf" STATEMENTS=30 STEER_TOKENS=6 DRAWS=2 "$@" show
 }
 
 digests() {
