@@ -2,7 +2,8 @@
 # usage: run.sh
 # Runs every *_parity.py here: MODEL BIN_FOLDER as arguments. MI_BIN holds the tools, MODEL
 # the model. PYTHON is used as it is when it has the packages; else an environment is made in
-# the user's cache folder, outside the tree, and kept. Ends in "N passed, N failed, N skipped".
+# the user's cache folder, outside the tree, and kept. SHARED names a folder of real data
+# (chat/, tokenizers/) or the one above its data/. Ends in "N passed, N failed, N skipped".
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -21,6 +22,11 @@ if ! "$python" -c 'import gguf, msgpack, torch, transformers, zstandard' 2>/dev/
 	fi
 	"$cache/bin/python" -m pip install -q -r "$here/requirements.txt"
 	python=$cache/bin/python
+fi
+
+if [ -n "${SHARED:-}" ] && [ -d "$SHARED/data" ]; then
+	SHARED=$SHARED/data
+	export SHARED
 fi
 
 passed=0 failed=0
