@@ -33,7 +33,6 @@ static const struct mi_tool tool = {
              "what runs say, compare runs, and judge claims: every figure with an interval by\n"
              "resampling groups, beside its controls.",
     .examples = "  mi-probe eval -d honesty.mi acts-test.mi | mi-report -\n"
-                "  mi-probe eval -d honesty.mi --part test --fraction 0.5 acts.mi -o scores.mi\n"
                 "  mi-probe fit --method logistic acts.mi | mi-report\n"
                 "  mi-probe transfer --by topic --method mass-mean acts.mi -o matrix.mi\n"
                 "  mi-probe rate --by side run.mi -o rate.mi\n"
@@ -253,26 +252,19 @@ static void finish_options(struct options *opt)
 
 /* ---- the run ------------------------------------------------------------------------ */
 
-static void say_totals(const struct mi_probing *p)
-{
-    char usage[64];
-
-    mi_warn("%zu prompts, %zu places, %lld scores, %s", p->n_prompts, p->n_places,
-            (long long)p->n_scores, mi_usage_text(usage));
-}
-
 static int run(struct options *opt)
 {
     static int (*const verb[])(struct mi_probing *, struct mi_error *) = {
         mi_probing_eval, mi_probing_fit,    mi_probing_fit,   mi_probing_rate,
         mi_probing_diff, mi_probing_spread, mi_probing_units, mi_probing_verdict};
+    const struct mi_probing *p = &opt->p;
     struct mi_error err = {0};
+    char usage[64];
     int r = verb[opt->verb](&opt->p, &err);
 
-    if (r == 0 && mi_opt_verbose && opt->verb == VERDICT)
-        mi_warn("%s: %s", mi_quote(opt->p.claim.name), mi_verdict_name(opt->p.verdict));
-    else if (r == 0 && mi_opt_verbose)
-        say_totals(&opt->p);
+    if (r == 0 && mi_opt_verbose)
+        mi_warn("%zu prompts, %zu places, %lld scores, %s", p->n_prompts, p->n_places,
+                (long long)p->n_scores, mi_usage_text(usage));
     mi_scores_free(&opt->p.scores);
     mi_origin_free(&opt->p.origin);
     mi_pos_free(&opt->positions);
@@ -300,8 +292,8 @@ int main(int argc, char **argv)
 
     mi_tool_start(&tool, argv);
     opt.verb = (enum verb)mi_tool_verb(argc, argv);
-    i = parse(&opt, argc - 1, argv + 1);
-    check_files(&opt, argc - 1 - i, argv + 1 + i);
+    i = 1 + parse(&opt, argc - 1, argv + 1);
+    check_files(&opt, argc - i, argv + i);
     (opt.verb == VERDICT                    ? check_claim
      : opt.verb == RATE || opt.verb == DIFF ? check_runs
                                             : check_acts)(&opt);

@@ -5,6 +5,12 @@
 #include "data/value.h"
 #include "stream/reader.h"
 
+/* Names of files, fields and the like, as the user gave them. */
+struct mi_names {
+    const char *const *item; /* [n] */
+    int n;
+};
+
 /* `{0}` is valid and empty. */
 struct mi_origin {
     struct mi_arena arena;

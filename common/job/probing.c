@@ -185,7 +185,7 @@ int mi_probing_verdict(struct mi_probing *p, struct mi_error *err)
     if (r == 0)
         r = begin(p, &out, mi_reader_header(&in), NULL, "verdict", err);
     if (r == 0)
-        r = mi_verdict_judge(&in, &p->claim, &p->origin, &out, &p->verdict, err);
+        r = mi_verdict_judge(&in, &p->claim, &p->origin, &out, err);
     if (r == 0)
         mi_origin_input(&p->origin, &in);
     mi_reader_close(&in);

@@ -9,11 +9,6 @@
 #include "job/units.h"
 #include "job/verdict.h"
 
-struct mi_names {
-    const char *const *item; /* [n] */
-    int n;
-};
-
 /* What a verb needs; each looks at its own part. */
 struct mi_probing {
     const char *tool, *verb;     /* for the provenance */
@@ -33,7 +28,6 @@ struct mi_probing {
     /* out: what was done, for a summary */
     size_t n_prompts, n_places;
     int64_t n_scores;
-    enum mi_verdict verdict;
 };
 
 int mi_probing_eval(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;

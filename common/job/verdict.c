@@ -232,7 +232,7 @@ static const char *say_refuted(struct judging *j, const struct mi_rule *rule)
 }
 
 static int put_verdict(struct judging *j, const struct mi_rule *rule, struct mi_writer *out,
-                       enum mi_verdict *verdict, struct mi_error *err)
+                       struct mi_error *err)
 {
     const struct mi_claim *c = j->claim;
     bool is_shut = j->gate_verdict && strcmp(j->gate_verdict, "supported") != 0;
@@ -251,20 +251,20 @@ static int put_verdict(struct judging *j, const struct mi_rule *rule, struct mi_
         .n = j->score.n,
         .refuted_by = c->refuted_by ? c->refuted_by : say_refuted(j, rule),
     };
+    enum mi_verdict verdict = is_shut ? MI_UNDETERMINED : mi_verdict(rule, v.lo, v.hi);
     struct mi_value body;
 
-    *verdict = is_shut ? MI_UNDETERMINED : mi_verdict(rule, v.lo, v.hi);
-    v.verdict = mi_verdict_name(*verdict);
+    v.verdict = mi_verdict_name(verdict);
     if (is_shut)
         v.why = "the gate is not supported";
-    else if (*verdict == MI_UNDETERMINED)
+    else if (verdict == MI_UNDETERMINED)
         v.why = "the interval contains the margin";
     body = mi_verdict_body(&j->arena, &v);
     return mi_writer_put(out, "verdict", &body, err);
 }
 
 int mi_verdict_judge(struct mi_reader *scores, const struct mi_claim *c, struct mi_origin *origin,
-                     struct mi_writer *out, enum mi_verdict *verdict, struct mi_error *err)
+                     struct mi_writer *out, struct mi_error *err)
 {
     struct judging j = {.claim = c};
     struct mi_rule rule = c->rule;
@@ -277,7 +277,7 @@ int mi_verdict_judge(struct mi_reader *scores, const struct mi_claim *c, struct 
     if (r == 0 && c->control)
         r = move_margin(&j, &rule, err);
     if (r == 0)
-        r = put_verdict(&j, &rule, out, verdict, err);
+        r = put_verdict(&j, &rule, out, err);
     mi_arena_free(&j.arena);
     return r;
 }

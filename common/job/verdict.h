@@ -28,7 +28,6 @@ int mi_claim_check(const struct mi_claim *c, struct mi_error *err) MI_MUST_USE;
  * `of` equals a key when it is its text, a number's as JSON prints it, or "null" for nil or absent.
  * MI_EXIT_DATA: no score fits, or several do; the score has no interval; an empty gate. */
 int mi_verdict_judge(struct mi_reader *scores, const struct mi_claim *c, struct mi_origin *origin,
-                     struct mi_writer *out, enum mi_verdict *verdict,
-                     struct mi_error *err) MI_MUST_USE;
+                     struct mi_writer *out, struct mi_error *err) MI_MUST_USE;
 
 #endif

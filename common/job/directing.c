@@ -1,0 +1,252 @@
+#include "job/directing.h"
+
+#include "base/escape.h"
+#include "base/file.h"
+#include "job/compare.h"
+#include "job/export.h"
+#include "job/fit_stat.h"
+#include "stream/header.h"
+
+#include <string.h>
+
+static int begin(struct mi_directing *d, struct mi_writer *out, const struct mi_value *from,
+                 const struct mi_value *also, const char *content, struct mi_error *err)
+{
+    struct mi_value header =
+        mi_origin_header(&d->origin, from, also, content, d->tool, d->verb, d->seed);
+
+    return mi_writer_header(out, &header, err);
+}
+
+/* Ends the stream when all went well. */
+static int finish(struct mi_directing *d, struct mi_writer *out, int r, struct mi_error *err)
+{
+    if (r == 0)
+        r = mi_writer_end(out, &d->origin.inputs, err);
+    mi_writer_close(out);
+    return r;
+}
+
+/* ---- fit --------------------------------------------------------------------------- */
+
+/* Statistics know neither groups nor positions. */
+static int fit_stats(struct mi_directing *d, struct mi_reader *in, struct mi_writer *out,
+                     struct mi_error *err)
+{
+    int r;
+
+    if (d->acts.part || d->acts.pool || d->acts.group_by)
+        return mi_fail(err, MI_EXIT_USAGE,
+                       "--part, --pool and --group-by need activations, not "
+                       "statistics");
+    if ((r = begin(d, out, mi_reader_header(in), NULL, "dir", err)) < 0 ||
+        (r = mi_fit_stat(in, d->acts.sides, d->acts.at, &d->fit, out, &d->n_dirs, err)) < 0)
+        return r;
+    mi_origin_input(&d->origin, in);
+    return 0;
+}
+
+static int fit_acts(struct mi_directing *d, struct mi_reader *in, struct mi_writer *out,
+                    struct mi_error *err)
+{
+    struct mi_acts acts = {0};
+    int r = mi_acts_open_reader(&acts, in, &d->acts, err);
+
+    if (r == 0)
+        r = begin(d, out, mi_reader_header(&acts.reader), NULL, "dir", err);
+    if (r == 0)
+        r = mi_fit(&acts, &d->fit, out, &d->n_dirs, err);
+    if (r == 0)
+        mi_origin_input(&d->origin, &acts.reader);
+    d->n_prompts = acts.n_prompts;
+    d->n_places = acts.n_places;
+    d->n_groups = acts.groups.n;
+    mi_acts_close(&acts);
+    return r;
+}
+
+int mi_directing_fit(struct mi_directing *d, struct mi_error *err)
+{
+    struct mi_writer out = {0};
+    struct mi_reader in = {0};
+    int r = mi_writer_open(&out, d->output, err);
+
+    if (r == 0)
+        r = mi_acts_check_options(&d->acts, err);
+    if (r == 0)
+        r = mi_reader_open(&in, d->inputs.item[0], err);
+    if (r == 0)
+        r = strcmp(mi_get_str(mi_reader_header(&in), "content", ""), "stat") == 0
+                ? fit_stats(d, &in, &out, err)
+                : fit_acts(d, &in, &out, err);
+    mi_reader_close(&in);
+    return finish(d, &out, r, err);
+}
+
+/* ---- directions alone ---------------------------------------------------------------- */
+
+static int read_dirs(struct mi_directing *d, struct mi_dirs *dirs, const struct mi_names *paths,
+                     struct mi_error *err)
+{
+    return mi_dirs_read_all(dirs, paths->item, paths->n, d->acts.at, d->other_model, &d->origin,
+                            err);
+}
+
+static bool is_selected(const struct mi_directing *d, const struct mi_dir *dir)
+{
+    bool is_named = d->methods.n == 0;
+
+    for (int i = 0; i < d->methods.n; i++)
+        is_named = is_named || strcmp(d->methods.item[i], dir->rec.method) == 0;
+    return is_named &&
+           (d->draw < 0 || !dir->control || mi_get_int(&dir->rec.extra, "draw", 0) == d->draw);
+}
+
+int mi_directing_select(struct mi_directing *d, struct mi_error *err)
+{
+    struct mi_writer out = {0};
+    struct mi_dirs dirs = {0};
+    int r = mi_writer_open(&out, d->output, err);
+
+    if (r == 0)
+        r = read_dirs(d, &dirs, &d->inputs, err);
+    if (r == 0)
+        r = begin(d, &out, &dirs.header, &dirs.header, "dir", err);
+    for (size_t i = 0; i < dirs.n && r == 0; i++)
+        if (is_selected(d, &dirs.item[i])) {
+            r = mi_writer_put(&out, "dir", dirs.item[i].body, err);
+            d->n_dirs++;
+        }
+    if (r == 0 && d->n_dirs == 0)
+        r = mi_fail(err, MI_EXIT_NO, "'%s': no direction fits", mi_quote(d->inputs.item[0]));
+    r = finish(d, &out, r, err);
+    mi_dirs_free(&dirs);
+    return r;
+}
+
+int mi_directing_compare(struct mi_directing *d, struct mi_error *err)
+{
+    struct mi_writer out = {0};
+    struct mi_dirs dirs = {0};
+    int r = mi_writer_open(&out, d->output, err);
+
+    if (r == 0)
+        r = read_dirs(d, &dirs, &d->inputs, err);
+    if (r == 0)
+        r = begin(d, &out, &dirs.header, &dirs.header, "score", err);
+    if (r == 0)
+        r = mi_compare(&dirs, &out, err);
+    r = finish(d, &out, r, err);
+    mi_dirs_free(&dirs);
+    return r;
+}
+
+/* Not a stream: the file says by itself what it is. */
+int mi_directing_export(struct mi_directing *d, struct mi_error *err)
+{
+    struct mi_dirs dirs = {0};
+    struct mi_out out = {0};
+    struct mi_buf b = {0};
+    int r = mi_out_open(&out, d->output, err);
+
+    if (r == 0)
+        r = read_dirs(d, &dirs, &d->inputs, err);
+    if (r == 0)
+        r = mi_export_control_vector(&b, &dirs, d->length, d->is_scaled, err);
+    if (r == 0)
+        r = mi_out_write(&out, b.data, b.len, err);
+    if (r == 0)
+        r = mi_out_commit(&out, err);
+    mi_out_close(&out);
+    mi_dirs_free(&dirs);
+    mi_buf_free(&b);
+    return r;
+}
+
+/* ---- beside a model -------------------------------------------------------------------- */
+
+/* Opens the weights and checks that `with` speaks of them. */
+static int open_model(struct mi_directing *d, struct mi_session *s, const struct mi_value *with,
+                      struct mi_error *err)
+{
+    struct mi_session_options o = {.model = d->model};
+    struct mi_arena arena = {0};
+    struct mi_value header = mi_header_new(&arena, "dir");
+    int r = mi_session_open(s, &o, err);
+
+    if (r == 0)
+        r = mi_session_header(s, &arena, &header, err);
+    if (r == 0 && (r = mi_header_same_model(&header, with, d->other_model, err)) < 0)
+        mi_fail_in(err, "'%s'", mi_quote(d->model));
+    if (r == 0)
+        mi_origin_file(&d->origin, "model", &s->model.digest);
+    mi_arena_free(&arena);
+    return r;
+}
+
+int mi_directing_unembed(struct mi_directing *d, struct mi_error *err)
+{
+    struct mi_session session = {0};
+    struct mi_writer out = {0};
+    struct mi_dirs dirs = {0};
+    int r = mi_writer_open(&out, d->output, err);
+
+    if (r == 0)
+        r = read_dirs(d, &dirs, &d->inputs, err);
+    if (r == 0)
+        r = open_model(d, &session, &dirs.header, err);
+    if (r == 0)
+        r = begin(d, &out, &dirs.header, &dirs.header, "score", err);
+    if (r == 0)
+        r = mi_unembed(&session, &dirs, &d->unembed, &out, err);
+    if (r == 0)
+        r = mi_model_unchanged(&session.model, err);
+    r = finish(d, &out, r, err);
+    mi_dirs_free(&dirs);
+    mi_session_close(&session);
+    return r;
+}
+
+static int open_attribution(struct mi_directing *d, struct mi_dirs *dirs, struct mi_acts *acts,
+                            struct mi_session *session, struct mi_error *err)
+{
+    struct mi_acts_options o = d->acts;
+    int r = read_dirs(d, dirs, &d->directions, err);
+
+    o.at = NULL; /* of the directions, not of the parts */
+    if (r == 0)
+        r = mi_dirs_sides(dirs, o.sides, &o.sides, err);
+    if (r == 0)
+        r = mi_acts_open(acts, d->inputs.item[0], &o, err);
+    if (r == 0)
+        r = mi_header_same_model(&dirs->header, mi_reader_header(&acts->reader), d->other_model,
+                                 err);
+    if (r == 0 && d->model)
+        r = open_model(d, session, &dirs->header, err);
+    return r;
+}
+
+int mi_directing_attribute(struct mi_directing *d, struct mi_error *err)
+{
+    struct mi_session session = {0};
+    struct mi_writer out = {0};
+    struct mi_acts acts = {0};
+    struct mi_dirs dirs = {0};
+    int r = mi_writer_open(&out, d->output, err);
+
+    if (r == 0)
+        r = open_attribution(d, &dirs, &acts, &session, err);
+    if (r == 0)
+        r = begin(d, &out, mi_reader_header(&acts.reader), &dirs.header, "score", err);
+    if (r == 0)
+        r = mi_attribute(&acts, &dirs, d->model ? &session : NULL, &d->attribute, &out, err);
+    if (r == 0 && d->model)
+        r = mi_model_unchanged(&session.model, err);
+    if (r == 0)
+        mi_origin_input(&d->origin, &acts.reader);
+    r = finish(d, &out, r, err);
+    mi_acts_close(&acts);
+    mi_dirs_free(&dirs);
+    mi_session_close(&session);
+    return r;
+}
