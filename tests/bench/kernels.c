@@ -1,7 +1,8 @@
 /* kernels: how near the kernels come to what the machine can do.
  *
- *     build/release/bench/kernels [-j threads] [-i isa] [-t type] [-s seconds] [gemm|row|attention|peak]
+ *     build/release/bench/kernels [-j threads] [-i isa] [-t type] [-s seconds] [WHAT]
  *
+ * WHAT is gemm, row, attention or peak; without it the first three.
  * peak: the multiply-add peak alone, GFLOP/s. Matrix products: % of that peak, on as many
  * threads. One row: GB/s of weight bytes, and % of the measured memory read bandwidth.
  * Weights rotate over a pool that is larger than the caches, so that they come from memory,
