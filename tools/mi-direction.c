@@ -73,9 +73,9 @@ static int parse(struct options *opt, int argc, char **argv)
         {A, MI_LIST('d', "directions", "FILE", &opt->directions, "directions (may be repeated)")},
         {U, MI_STRING('m', "model", "FILE", &d->model, "the model (GGUF)")},
         {A, MI_STRING('m', "model", "FILE", &d->model, "the model, to read z by its weights")},
-        {F | S, MI_STRING('o', "output", "FILE", &d->output, "write directions here")},
-        {C | U | A, MI_STRING('o', "output", "FILE", &d->output, "write score records here")},
-        {X, MI_STRING('o', "output", "FILE", &d->output, "write the control vector here")},
+        {F | S, MI_STRING('o', "output", "FILE", &d->step.output, "write directions here")},
+        {C | U | A, MI_STRING('o', "output", "FILE", &d->step.output, "write score records here")},
+        {X, MI_STRING('o', "output", "FILE", &d->step.output, "write the control vector here")},
         {S | C | U | A | X, MI_STRING(0, "at", "PLACES", &d->acts.at, "those at these places")},
         {F, MI_STRING(0, "sides", "POS,NEG", &d->acts.sides, "sides; without: label 1 and 0")},
         {A, MI_STRING(0, "sides", "POS,NEG", &d->acts.sides, "sides, if not as fitted")},
@@ -106,7 +106,7 @@ static int parse(struct options *opt, int argc, char **argv)
     int n = mi_opt_of_verb(table, rows, (int)(sizeof rows / sizeof *rows), (int)opt->verb);
     int i = mi_opt_parse(table, n, argc, argv);
 
-    mi_opt_each_that_matters(table, n, mi_origin_option, &d->origin);
+    mi_opt_each_that_matters(table, n, mi_origin_option, &d->step.origin);
     mi_par_set((int)opt->threads);
     return i;
 }
@@ -126,8 +126,9 @@ static void check_inputs(struct options *opt, int n, char **files)
         n_stdin += strcmp(d->directions.item[i], "-") == 0;
     for (int i = 0; i < d->inputs.n; i++) {
         n_stdin += strcmp(d->inputs.item[i], "-") == 0;
-        if (d->output && strcmp(d->output, "-") != 0 && mi_same_file(d->inputs.item[i], d->output))
-            mi_tool_misuse("input and output are the same file: '%s'", mi_quote(d->output));
+        if (d->step.output && strcmp(d->step.output, "-") != 0 &&
+            mi_same_file(d->inputs.item[i], d->step.output))
+            mi_tool_misuse("input and output are the same file: '%s'", mi_quote(d->step.output));
     }
     if (n_stdin > 1)
         mi_tool_misuse("only one input can be standard input");
@@ -145,7 +146,8 @@ static void check_options(struct options *opt)
         mi_tool_misuse("-m names the model");
     if (opt->verb == ATTRIBUTE && opt->directions.n == 0)
         mi_tool_misuse("-d names the directions");
-    if (opt->verb == EXPORT && (!d->output || strcmp(d->output, "-") == 0) && isatty(STDOUT_FILENO))
+    if (opt->verb == EXPORT && (!d->step.output || strcmp(d->step.output, "-") == 0) &&
+        isatty(STDOUT_FILENO))
         mi_tool_misuse("a GGUF file does not go to a terminal: name it with -o");
     d->fit.n_methods = mi_methods_parse(opt->methods, opt->method, &err);
     if (d->fit.n_methods < 0)
@@ -157,9 +159,9 @@ static void finish_options(struct options *opt)
 {
     struct mi_directing *d = &opt->d;
 
-    d->tool = tool.name;
-    d->verb = verbs[2 * opt->verb];
-    d->seed = opt->seed;
+    d->step.tool = tool.name;
+    d->step.verb = verbs[2 * opt->verb];
+    d->step.seed = opt->seed;
     d->draw = opt->draw;
     d->acts.part = (enum mi_part)opt->part;
     d->acts.pool = (enum mi_pool)opt->pool;
@@ -187,7 +189,7 @@ static int run(struct options *opt)
     if (r == 0 && mi_opt_verbose && opt->verb == FIT && d->n_places)
         mi_warn("%zu prompts, %zu places, %lld groups, %lld directions, %s", d->n_prompts,
                 d->n_places, (long long)d->n_groups, (long long)d->n_dirs, mi_usage_text(usage));
-    mi_origin_free(&opt->d.origin);
+    mi_origin_free(&opt->d.step.origin);
     return r < 0 ? mi_tool_failed(&err) : MI_EXIT_OK;
 }
 

@@ -33,7 +33,6 @@ static const struct mi_tool tool = {
              "what runs say, compare runs, and judge claims: every figure with an interval by\n"
              "resampling groups, beside its controls.",
     .examples = "  mi-probe eval -d honesty.mi acts-test.mi | mi-report -\n"
-                "  mi-probe fit --method logistic acts.mi | mi-report\n"
                 "  mi-probe transfer --by topic --method mass-mean acts.mi -o matrix.mi\n"
                 "  mi-probe rate --by side run.mi -o rate.mi\n"
                 "  mi-probe verdict --claim lies --metric rate_foil --of side=untruthful \\\n"
@@ -71,52 +70,49 @@ static int parse(struct options *opt, int argc, char **argv)
 {
     static const char *const parts[] = {"all", "train", "test", NULL};
     static const char *const pools[] = {"none", "mean", "last", NULL};
+    struct mi_probing *p = &opt->p;
     const struct mi_verb_opt rows[] = {
         {1 << TRANSFER, MI_STRING(0, "by", "FIELD", &opt->by, "field that makes the domains")},
         {R | D, MI_STRING(0, "by", "FIELDS", &opt->by, "one figure for each value of them")},
         {F, MI_STRING(0, "method", "NAME", &opt->method, "as of mi-direction fit")},
         {E, MI_LIST('d', "directions", "FILE", &opt->directions, "directions (may be repeated)")},
-        {ALL ^ V, MI_STRING('o', "output", "FILE", &opt->p.output, "write score records here")},
-        {V, MI_STRING('o', "output", "FILE", &opt->p.output, "write the verdict record here")},
-        {F, MI_STRING(0, "probes", "FILE", &opt->p.probes, "write the fitted directions here")},
-        {E, MI_STRING(0, "sides", "POS,NEG", &opt->p.acts.sides, "sides, if not as fitted")},
-        {F | U, MI_STRING(0, "sides", "POS,NEG", &opt->p.acts.sides, "without: label 1 and 0")},
-        {E | F | U, MI_STRING(0, "at", "PLACES", &opt->p.acts.at, "at these places only")},
-        {ALL ^ V,
-         MI_STRING(0, "group-by", "FIELD", &opt->p.acts.group_by, "what makes the groups")},
+        {ALL ^ V, MI_STRING('o', "output", "FILE", &p->step.output, "write score records here")},
+        {V, MI_STRING('o', "output", "FILE", &p->step.output, "write the verdict record here")},
+        {F, MI_STRING(0, "probes", "FILE", &p->probes, "write the fitted directions here")},
+        {E, MI_STRING(0, "sides", "POS,NEG", &p->acts.sides, "sides, if not as fitted")},
+        {F | U, MI_STRING(0, "sides", "POS,NEG", &p->acts.sides, "without: label 1 and 0")},
+        {E | F | U, MI_STRING(0, "at", "PLACES", &p->acts.at, "at these places only")},
+        {ALL ^ V, MI_STRING(0, "group-by", "FIELD", &p->acts.group_by, "what makes the groups")},
         {E | U, MI_CHOICE(0, "part", "PART", &opt->part, parts, "groups to take")},
-        {E | U, MI_REAL(0, "fraction", "X", &opt->p.acts.share, 0, 1, "share of groups in train")},
-        {F,
-         MI_REAL(0, "fraction", "X", &opt->p.acts.share, 0.01, 0.99, "share of groups that fit")},
+        {E | U, MI_REAL(0, "fraction", "X", &p->acts.share, 0, 1, "share of groups in train")},
+        {F, MI_REAL(0, "fraction", "X", &p->acts.share, 0.01, 0.99, "share of groups that fit")},
         {E | F | U, MI_CHOICE(0, "pool", "HOW", &opt->pool, pools, "one row a prompt")},
         {E | F, MI_STRING(0, "metric", "LIST", &opt->metric, "accuracy, pair_accuracy, auroc")},
         {D, MI_STRING(0, "metric", "NAME", &opt->metric,
                       "logp, entropy, target_logp, foil_logp, logp_margin, judged_target, "
                       "judged_foil, judged_neither")},
         {D, MI_STRING(0, "pos", "POSITIONS", &opt->pos, "tokens of logp and entropy")},
-        {V, MI_STRING(0, "claim", "NAME", &opt->p.claim.name, "what is claimed")},
-        {V,
-         MI_STRING(0, "metric", "ID", &opt->p.claim.metric, "the figure that the claim is about")},
+        {V, MI_STRING(0, "claim", "NAME", &p->claim.name, "what is claimed")},
+        {V, MI_STRING(0, "metric", "ID", &p->claim.metric, "the figure that the claim is about")},
         {R | D | S | U, MI_LIST(0, "of", "KEY=VALUE", &opt->of, "a key for every record")},
         {V, MI_LIST(0, "of", "KEY=VALUE", &opt->of, "of the score that has this key")},
         {V, MI_REAL(0, "above", "X", &opt->above, -1e300, 1e300, "claims: more than X")},
         {V, MI_REAL(0, "below", "X", &opt->below, -1e300, 1e300, "claims: less than X")},
         {V, MI_STRING(0, "between", "LO,HI", &opt->between, "claims: between the two")},
-        {V, MI_STRING(0, "control", "NAME", &opt->p.claim.control, "and beyond this control")},
-        {V, MI_FLAG(0, "exact", &opt->p.claim.is_exact, "the figure has no sampling error")},
+        {V, MI_STRING(0, "control", "NAME", &p->claim.control, "and beyond this control")},
+        {V, MI_FLAG(0, "exact", &p->claim.is_exact, "the figure has no sampling error")},
         {V, MI_LIST(0, "gate", "FILE", &opt->gates, "verdicts that must be supported first")},
-        {V,
-         MI_STRING(0, "refuted-by", "TEXT", &opt->p.claim.refuted_by, "in words, for the report")},
-        {F, MI_REAL(0, "l2", "X", &opt->p.fit.l2, 1e-9, 1e9, "penalty of logistic regression")},
-        {F, MI_REAL(0, "rtol", "X", &opt->p.fit.rtol, 0, 1, "least eigenvalue mass-mean keeps")},
+        {V, MI_STRING(0, "refuted-by", "TEXT", &p->claim.refuted_by, "in words, for the report")},
+        {F, MI_REAL(0, "l2", "X", &p->fit.l2, 1e-9, 1e9, "penalty of logistic regression")},
+        {F, MI_REAL(0, "rtol", "X", &p->fit.rtol, 0, 1, "least eigenvalue mass-mean keeps")},
         {ALL ^ V, MI_INT(0, "bootstrap", "N", &opt->bootstrap, 0, 1000000, "replicates; 0: none")},
-        {ALL ^ V, MI_REAL(0, "level", "X", &opt->p.eval.level, 0.5, 0.9999, "of the intervals")},
+        {ALL ^ V, MI_REAL(0, "level", "X", &p->eval.level, 0.5, 0.9999, "of the intervals")},
         {E, MI_INT(0, "random", "N", &opt->n_random, 0, 10000, "random directions as a control")},
         {E | U, MI_INT(0, "permuted", "N", &opt->n_permuted, 0, 10000, "shuffles of the sides")},
         {F, MI_INT(0, "draws", "N", &opt->n_draws, 0, 10000, "draws of each control")},
         {U, MI_INT('k', "top", "K", &opt->n_top, 1, 10000000, "units to list")},
-        {E, MI_FLAG(0, "allow-leak", &opt->p.eval.allow_leak, "accept groups that were fitted on")},
-        {E, MI_FLAG(0, "other-model", &opt->p.other_model, "accept a model as wide as this")},
+        {E, MI_FLAG(0, "allow-leak", &p->eval.allow_leak, "accept groups that were fitted on")},
+        {E, MI_FLAG(0, "other-model", &p->other_model, "accept a model as wide as this")},
         {ALL ^ V, MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws")},
         {ALL, MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed")},
     };
@@ -124,7 +120,7 @@ static int parse(struct options *opt, int argc, char **argv)
     int n = mi_opt_of_verb(table, rows, (int)(sizeof rows / sizeof *rows), (int)opt->verb);
     int i = mi_opt_parse(table, n, argc, argv);
 
-    mi_opt_each_that_matters(table, n, mi_origin_option, &opt->p.origin);
+    mi_opt_each_that_matters(table, n, mi_origin_option, &p->step.origin);
     mi_par_set((int)opt->threads);
     return i;
 }
@@ -133,7 +129,8 @@ static int parse(struct options *opt, int argc, char **argv)
 static void check_files(struct options *opt, int n, char **files)
 {
     static const char *const standard_input[] = {"-"};
-    const struct mi_strings operands = {n ? (const char **)files : NULL, n};
+    struct mi_probing *p = &opt->p;
+    const struct mi_strings operands = {(const char **)files, n};
     const struct mi_strings *const lists[] = {&operands, &opt->directions, &opt->gates};
     int most = opt->verb == RATE ? INT_MAX : opt->verb == DIFF ? 2 : 1, n_stdin = n == 0;
 
@@ -141,22 +138,22 @@ static void check_files(struct options *opt, int n, char **files)
         mi_tool_misuse("too many files: '%s'", mi_quote(files[most]));
     if (opt->verb == DIFF && n < 2)
         mi_tool_misuse("diff needs two runs");
-    opt->p.inputs.item = n ? (const char *const *)files : standard_input;
-    opt->p.inputs.n = n ? n : 1;
+    p->inputs = (struct mi_names){n ? (const char *const *)files : standard_input, n ? n : 1};
     for (int l = 0; l < 3; l++)
         for (int i = 0; i < lists[l]->n; i++) {
             n_stdin += strcmp(lists[l]->item[i], "-") == 0;
-            if (opt->p.output && mi_same_file(lists[l]->item[i], opt->p.output))
-                mi_tool_misuse("input and output are the same file: '%s'", mi_quote(opt->p.output));
+            if (p->step.output && mi_same_file(lists[l]->item[i], p->step.output))
+                mi_tool_misuse("input and output are the same file: '%s'",
+                               mi_quote(p->step.output));
         }
     if (n_stdin > 1)
         mi_tool_misuse("only one input can be standard input");
     if (n_stdin == 1 && isatty(STDIN_FILENO))
         mi_tool_misuse("expects a stream: a file, or a pipe on standard input");
-    if (opt->p.probes && opt->p.output && mi_same_file(opt->p.probes, opt->p.output))
-        mi_tool_misuse("--probes and --output are the same file: '%s'", mi_quote(opt->p.output));
-    if (opt->p.probes && strcmp(opt->p.probes, "-") == 0 &&
-        (!opt->p.output || strcmp(opt->p.output, "-") == 0))
+    if (p->probes && p->step.output && mi_same_file(p->probes, p->step.output))
+        mi_tool_misuse("--probes and --output are the same file: '%s'", mi_quote(p->step.output));
+    if (p->probes && strcmp(p->probes, "-") == 0 &&
+        (!p->step.output || strcmp(p->step.output, "-") == 0))
         mi_tool_misuse("--probes and --output are both standard output");
 }
 
@@ -164,7 +161,7 @@ static void check_runs(struct options *opt)
 {
     struct mi_probing *p = &opt->p;
     struct mi_error err = {0};
-    bool has_positions;
+    bool is_over;
 
     if (opt->by && (p->by.n = mi_runs_fields(&opt->arena, opt->by, &p->by.item, &err)) < 0)
         mi_tool_misuse("--by: %s", err.text);
@@ -174,12 +171,12 @@ static void check_runs(struct options *opt)
         mi_tool_misuse("--metric names what is compared");
     if (mi_run_figure_find(&p->figure, opt->metric, &err) < 0)
         mi_tool_misuse("--metric: %s", err.text);
-    has_positions = mi_run_figure_has_positions(p->figure);
-    if (opt->pos && !has_positions)
+    is_over = mi_run_figure_has_positions(p->figure);
+    if (opt->pos && !is_over)
         mi_tool_misuse("--pos means nothing for '%s'", mi_quote(opt->metric));
-    if (has_positions && mi_pos_parse(&opt->positions, opt->pos ? opt->pos : "gen", &err) < 0)
+    if (is_over && mi_pos_parse(&opt->positions, opt->pos ? opt->pos : "gen", &err) < 0)
         mi_tool_misuse("--pos: %s", err.text);
-    p->pos = has_positions ? &opt->positions : NULL;
+    p->pos = is_over ? &opt->positions : NULL;
 }
 
 static void check_claim(struct options *opt)
@@ -233,9 +230,9 @@ static void finish_options(struct options *opt)
     struct mi_probing *p = &opt->p;
     struct mi_error err = {0};
 
-    p->tool = tool.name;
-    p->verb = verbs[2 * opt->verb];
-    p->seed = opt->seed;
+    p->step.tool = tool.name;
+    p->step.verb = verbs[2 * opt->verb];
+    p->step.seed = opt->seed;
     p->acts.seed = p->eval.seed = p->fit.seed = p->scores.seed = (uint64_t)opt->seed;
     p->eval.n_bootstrap = p->fit.n_bootstrap = p->scores.n_bootstrap = (int32_t)opt->bootstrap;
     p->fit.level = p->scores.level = p->eval.level;
@@ -266,7 +263,7 @@ static int run(struct options *opt)
         mi_warn("%zu prompts, %zu places, %lld scores, %s", p->n_prompts, p->n_places,
                 (long long)p->n_scores, mi_usage_text(usage));
     mi_scores_free(&opt->p.scores);
-    mi_origin_free(&opt->p.origin);
+    mi_origin_free(&opt->p.step.origin);
     mi_pos_free(&opt->positions);
     mi_arena_free(&opt->arena);
     return r < 0 ? mi_tool_failed(&err) : MI_EXIT_OK;

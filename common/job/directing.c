@@ -9,24 +9,6 @@
 
 #include <string.h>
 
-static int begin(struct mi_directing *d, struct mi_writer *out, const struct mi_value *from,
-                 const struct mi_value *also, const char *content, struct mi_error *err)
-{
-    struct mi_value header =
-        mi_origin_header(&d->origin, from, also, content, d->tool, d->verb, d->seed);
-
-    return mi_writer_header(out, &header, err);
-}
-
-/* Ends the stream when all went well. */
-static int finish(struct mi_directing *d, struct mi_writer *out, int r, struct mi_error *err)
-{
-    if (r == 0)
-        r = mi_writer_end(out, &d->origin.inputs, err);
-    mi_writer_close(out);
-    return r;
-}
-
 /* ---- fit --------------------------------------------------------------------------- */
 
 /* Statistics know neither groups nor positions. */
@@ -39,10 +21,10 @@ static int fit_stats(struct mi_directing *d, struct mi_reader *in, struct mi_wri
         return mi_fail(err, MI_EXIT_USAGE,
                        "--part, --pool and --group-by need activations, not "
                        "statistics");
-    if ((r = begin(d, out, mi_reader_header(in), NULL, "dir", err)) < 0 ||
+    if ((r = mi_step_begin(&d->step, out, mi_reader_header(in), NULL, "dir", err)) < 0 ||
         (r = mi_fit_stat(in, d->acts.sides, d->acts.at, &d->fit, out, &d->n_dirs, err)) < 0)
         return r;
-    mi_origin_input(&d->origin, in);
+    mi_origin_input(&d->step.origin, in);
     return 0;
 }
 
@@ -53,11 +35,11 @@ static int fit_acts(struct mi_directing *d, struct mi_reader *in, struct mi_writ
     int r = mi_acts_open_reader(&acts, in, &d->acts, err);
 
     if (r == 0)
-        r = begin(d, out, mi_reader_header(&acts.reader), NULL, "dir", err);
+        r = mi_step_begin(&d->step, out, mi_reader_header(&acts.reader), NULL, "dir", err);
     if (r == 0)
         r = mi_fit(&acts, &d->fit, out, &d->n_dirs, err);
     if (r == 0)
-        mi_origin_input(&d->origin, &acts.reader);
+        mi_origin_input(&d->step.origin, &acts.reader);
     d->n_prompts = acts.n_prompts;
     d->n_places = acts.n_places;
     d->n_groups = acts.groups.n;
@@ -69,7 +51,7 @@ int mi_directing_fit(struct mi_directing *d, struct mi_error *err)
 {
     struct mi_writer out = {0};
     struct mi_reader in = {0};
-    int r = mi_writer_open(&out, d->output, err);
+    int r = mi_writer_open(&out, d->step.output, err);
 
     if (r == 0)
         r = mi_acts_check_options(&d->acts, err);
@@ -80,7 +62,7 @@ int mi_directing_fit(struct mi_directing *d, struct mi_error *err)
                 ? fit_stats(d, &in, &out, err)
                 : fit_acts(d, &in, &out, err);
     mi_reader_close(&in);
-    return finish(d, &out, r, err);
+    return mi_step_finish(&d->step, &out, r, err);
 }
 
 /* ---- directions alone ---------------------------------------------------------------- */
@@ -88,8 +70,8 @@ int mi_directing_fit(struct mi_directing *d, struct mi_error *err)
 static int read_dirs(struct mi_directing *d, struct mi_dirs *dirs, const struct mi_names *paths,
                      struct mi_error *err)
 {
-    return mi_dirs_read_all(dirs, paths->item, paths->n, d->acts.at, d->other_model, &d->origin,
-                            err);
+    return mi_dirs_read_all(dirs, paths->item, paths->n, d->acts.at, d->other_model,
+                            &d->step.origin, err);
 }
 
 static bool is_selected(const struct mi_directing *d, const struct mi_dir *dir)
@@ -106,12 +88,12 @@ int mi_directing_select(struct mi_directing *d, struct mi_error *err)
 {
     struct mi_writer out = {0};
     struct mi_dirs dirs = {0};
-    int r = mi_writer_open(&out, d->output, err);
+    int r = mi_writer_open(&out, d->step.output, err);
 
     if (r == 0)
         r = read_dirs(d, &dirs, &d->inputs, err);
     if (r == 0)
-        r = begin(d, &out, &dirs.header, &dirs.header, "dir", err);
+        r = mi_step_begin(&d->step, &out, &dirs.header, &dirs.header, "dir", err);
     for (size_t i = 0; i < dirs.n && r == 0; i++)
         if (is_selected(d, &dirs.item[i])) {
             r = mi_writer_put(&out, "dir", dirs.item[i].body, err);
@@ -119,7 +101,7 @@ int mi_directing_select(struct mi_directing *d, struct mi_error *err)
         }
     if (r == 0 && d->n_dirs == 0)
         r = mi_fail(err, MI_EXIT_NO, "'%s': no direction fits", mi_quote(d->inputs.item[0]));
-    r = finish(d, &out, r, err);
+    r = mi_step_finish(&d->step, &out, r, err);
     mi_dirs_free(&dirs);
     return r;
 }
@@ -128,15 +110,15 @@ int mi_directing_compare(struct mi_directing *d, struct mi_error *err)
 {
     struct mi_writer out = {0};
     struct mi_dirs dirs = {0};
-    int r = mi_writer_open(&out, d->output, err);
+    int r = mi_writer_open(&out, d->step.output, err);
 
     if (r == 0)
         r = read_dirs(d, &dirs, &d->inputs, err);
     if (r == 0)
-        r = begin(d, &out, &dirs.header, &dirs.header, "score", err);
+        r = mi_step_begin(&d->step, &out, &dirs.header, &dirs.header, "score", err);
     if (r == 0)
         r = mi_compare(&dirs, &out, err);
-    r = finish(d, &out, r, err);
+    r = mi_step_finish(&d->step, &out, r, err);
     mi_dirs_free(&dirs);
     return r;
 }
@@ -147,7 +129,7 @@ int mi_directing_export(struct mi_directing *d, struct mi_error *err)
     struct mi_dirs dirs = {0};
     struct mi_out out = {0};
     struct mi_buf b = {0};
-    int r = mi_out_open(&out, d->output, err);
+    int r = mi_out_open(&out, d->step.output, err);
 
     if (r == 0)
         r = read_dirs(d, &dirs, &d->inputs, err);
@@ -179,7 +161,7 @@ static int open_model(struct mi_directing *d, struct mi_session *s, const struct
     if (r == 0 && (r = mi_header_same_model(&header, with, d->other_model, err)) < 0)
         mi_fail_in(err, "'%s'", mi_quote(d->model));
     if (r == 0)
-        mi_origin_file(&d->origin, "model", &s->model.digest);
+        mi_origin_file(&d->step.origin, "model", &s->model.digest);
     mi_arena_free(&arena);
     return r;
 }
@@ -189,19 +171,19 @@ int mi_directing_unembed(struct mi_directing *d, struct mi_error *err)
     struct mi_session session = {0};
     struct mi_writer out = {0};
     struct mi_dirs dirs = {0};
-    int r = mi_writer_open(&out, d->output, err);
+    int r = mi_writer_open(&out, d->step.output, err);
 
     if (r == 0)
         r = read_dirs(d, &dirs, &d->inputs, err);
     if (r == 0)
         r = open_model(d, &session, &dirs.header, err);
     if (r == 0)
-        r = begin(d, &out, &dirs.header, &dirs.header, "score", err);
+        r = mi_step_begin(&d->step, &out, &dirs.header, &dirs.header, "score", err);
     if (r == 0)
         r = mi_unembed(&session, &dirs, &d->unembed, &out, err);
     if (r == 0)
         r = mi_model_unchanged(&session.model, err);
-    r = finish(d, &out, r, err);
+    r = mi_step_finish(&d->step, &out, r, err);
     mi_dirs_free(&dirs);
     mi_session_close(&session);
     return r;
@@ -232,19 +214,20 @@ int mi_directing_attribute(struct mi_directing *d, struct mi_error *err)
     struct mi_writer out = {0};
     struct mi_acts acts = {0};
     struct mi_dirs dirs = {0};
-    int r = mi_writer_open(&out, d->output, err);
+    int r = mi_writer_open(&out, d->step.output, err);
 
     if (r == 0)
         r = open_attribution(d, &dirs, &acts, &session, err);
     if (r == 0)
-        r = begin(d, &out, mi_reader_header(&acts.reader), &dirs.header, "score", err);
+        r = mi_step_begin(&d->step, &out, mi_reader_header(&acts.reader), &dirs.header, "score",
+                          err);
     if (r == 0)
         r = mi_attribute(&acts, &dirs, d->model ? &session : NULL, &d->attribute, &out, err);
     if (r == 0 && d->model)
         r = mi_model_unchanged(&session.model, err);
     if (r == 0)
-        mi_origin_input(&d->origin, &acts.reader);
-    r = finish(d, &out, r, err);
+        mi_origin_input(&d->step.origin, &acts.reader);
+    r = mi_step_finish(&d->step, &out, r, err);
     mi_acts_close(&acts);
     mi_dirs_free(&dirs);
     mi_session_close(&session);

@@ -4,21 +4,21 @@
 
 #include "job/attribute.h"
 #include "job/fit.h"
+#include "job/step.h"
 #include "job/unembed.h"
 
 /* What a verb needs; each looks at its own part. */
 struct mi_directing {
-    const char *tool, *verb; /* for the provenance */
-    const char *output, *model;
+    struct mi_step step;
+    const char *model;
     struct mi_names inputs, directions, methods; /* methods: those to select; none: all */
     bool other_model, is_scaled;
-    int64_t seed, draw; /* draw: of controls the one to select; -1: all */
-    double length;      /* of exported vectors */
+    int64_t draw;  /* of controls the one to select; -1: all */
+    double length; /* of exported vectors */
     struct mi_acts_options acts;
     struct mi_fit_options fit;
     struct mi_unembed_options unembed;
     struct mi_attribute_options attribute;
-    struct mi_origin origin; /* the options are in it */
     /* out, of a fit: what was done, for a summary */
     size_t n_prompts, n_places;
     int64_t n_groups, n_dirs;

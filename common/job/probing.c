@@ -2,34 +2,16 @@
 
 #include "stream/header.h"
 
-static int begin(struct mi_probing *p, struct mi_writer *out, const struct mi_value *from,
-                 const struct mi_value *also, const char *content, struct mi_error *err)
-{
-    struct mi_value header =
-        mi_origin_header(&p->origin, from, also, content, p->tool, p->verb, p->seed);
-
-    return mi_writer_header(out, &header, err);
-}
-
-/* Ends the stream when all went well. */
-static int finish(struct mi_probing *p, struct mi_writer *out, int r, struct mi_error *err)
-{
-    if (r == 0)
-        r = mi_writer_end(out, &p->origin.inputs, err);
-    mi_writer_close(out);
-    return r;
-}
-
 /* ---- activations ------------------------------------------------------------------ */
 
 static int finish_acts(struct mi_probing *p, struct mi_acts *acts, struct mi_writer *out, int r,
                        struct mi_error *err)
 {
     if (r == 0)
-        mi_origin_input(&p->origin, &acts->reader);
+        mi_origin_input(&p->step.origin, &acts->reader);
     p->n_prompts = acts->n_prompts;
     p->n_places = acts->n_places;
-    r = finish(p, out, r, err);
+    r = mi_step_finish(&p->step, out, r, err);
     mi_acts_close(acts);
     return r;
 }
@@ -39,11 +21,11 @@ int mi_probing_eval(struct mi_probing *p, struct mi_error *err)
     struct mi_writer out = {0};
     struct mi_acts acts = {0};
     struct mi_dirs dirs = {0};
-    int r = mi_writer_open(&out, p->output, err);
+    int r = mi_writer_open(&out, p->step.output, err);
 
     if (r == 0)
         r = mi_dirs_read_all(&dirs, p->directions.item, p->directions.n, p->acts.at, p->other_model,
-                             &p->origin, err);
+                             &p->step.origin, err);
     if (r == 0)
         r = mi_dirs_sides(&dirs, p->acts.sides, &p->acts.sides, err);
     if (r == 0)
@@ -51,7 +33,8 @@ int mi_probing_eval(struct mi_probing *p, struct mi_error *err)
     if (r == 0)
         r = mi_header_same_model(&dirs.header, mi_reader_header(&acts.reader), p->other_model, err);
     if (r == 0)
-        r = begin(p, &out, mi_reader_header(&acts.reader), &dirs.header, "score", err);
+        r = mi_step_begin(&p->step, &out, mi_reader_header(&acts.reader), &dirs.header, "score",
+                          err);
     if (r == 0)
         r = mi_evaluate(&acts, &dirs, &p->eval, &out, &p->n_scores, err);
     r = finish_acts(p, &acts, &out, r, err);
@@ -63,21 +46,21 @@ int mi_probing_fit(struct mi_probing *p, struct mi_error *err)
 {
     struct mi_writer out = {0}, probes = {0};
     struct mi_acts acts = {0};
-    int r = mi_writer_open(&out, p->output, err);
+    int r = mi_writer_open(&out, p->step.output, err);
 
     if (r == 0)
         r = mi_acts_open(&acts, p->inputs.item[0], &p->acts, err);
     if (r == 0 && p->probes)
         r = mi_writer_open(&probes, p->probes, err);
     if (r == 0)
-        r = begin(p, &out, mi_reader_header(&acts.reader), NULL, "score", err);
+        r = mi_step_begin(&p->step, &out, mi_reader_header(&acts.reader), NULL, "score", err);
     if (r == 0 && p->probes)
-        r = begin(p, &probes, mi_reader_header(&acts.reader), NULL, "dir", err);
+        r = mi_step_begin(&p->step, &probes, mi_reader_header(&acts.reader), NULL, "dir", err);
     if (r == 0)
         r = mi_transfer(&acts, &p->fit, &out, p->probes ? &probes : NULL, &p->n_scores, err);
     if (r == 0 && p->probes) {
-        mi_origin_input(&p->origin, &acts.reader);
-        r = mi_writer_end(&probes, &p->origin.inputs, err);
+        mi_origin_input(&p->step.origin, &acts.reader);
+        r = mi_writer_end(&probes, &p->step.origin.inputs, err);
     }
     r = finish_acts(p, &acts, &out, r, err);
     mi_writer_close(&probes);
@@ -88,13 +71,13 @@ int mi_probing_units(struct mi_probing *p, struct mi_error *err)
 {
     struct mi_writer out = {0};
     struct mi_acts acts = {0};
-    int r = mi_writer_open(&out, p->output, err);
+    int r = mi_writer_open(&out, p->step.output, err);
 
     p->scores.out = &out;
     if (r == 0)
         r = mi_acts_open(&acts, p->inputs.item[0], &p->acts, err);
     if (r == 0)
-        r = begin(p, &out, mi_reader_header(&acts.reader), NULL, "score", err);
+        r = mi_step_begin(&p->step, &out, mi_reader_header(&acts.reader), NULL, "score", err);
     if (r == 0)
         r = mi_units(&acts, &p->units, &p->scores, err);
     p->n_scores = p->scores.n;
@@ -114,19 +97,19 @@ int mi_probing_rate(struct mi_probing *p, struct mi_error *err)
     struct mi_runs_options o = runs_options(p);
     struct mi_writer out = {0};
     struct mi_runs runs = {0};
-    int r = mi_writer_open(&out, p->output, err);
+    int r = mi_writer_open(&out, p->step.output, err);
 
     p->scores.out = &out;
     for (int i = 0; i < p->inputs.n && r == 0; i++)
-        r = mi_runs_read(&runs, p->inputs.item[i], &o, mi_rate_figures, 3, &p->origin, err);
+        r = mi_runs_read(&runs, p->inputs.item[i], &o, mi_rate_figures, 3, &p->step.origin, err);
     if (r == 0)
-        r = begin(p, &out, &runs.header, NULL, "score", err);
+        r = mi_step_begin(&p->step, &out, &runs.header, NULL, "score", err);
     if (r == 0)
         r = mi_rate(&runs, &p->scores, err);
     p->n_prompts = runs.n;
     p->n_scores = p->scores.n;
     mi_runs_free(&runs);
-    return finish(p, &out, r, err);
+    return mi_step_finish(&p->step, &out, r, err);
 }
 
 int mi_probing_diff(struct mi_probing *p, struct mi_error *err)
@@ -134,22 +117,22 @@ int mi_probing_diff(struct mi_probing *p, struct mi_error *err)
     struct mi_runs_options o = runs_options(p);
     struct mi_writer out = {0};
     struct mi_runs runs[2] = {0};
-    int r = mi_writer_open(&out, p->output, err);
+    int r = mi_writer_open(&out, p->step.output, err);
 
     p->scores.out = &out;
     for (int i = 0; i < 2 && r == 0; i++)
-        r = mi_runs_read(&runs[i], p->inputs.item[i], &o, &p->figure, 1, &p->origin, err);
+        r = mi_runs_read(&runs[i], p->inputs.item[i], &o, &p->figure, 1, &p->step.origin, err);
     if (r == 0)
         r = mi_header_same_model(&runs[0].header, &runs[1].header, p->other_model, err);
     if (r == 0)
-        r = begin(p, &out, &runs[0].header, &runs[1].header, "score", err);
+        r = mi_step_begin(&p->step, &out, &runs[0].header, &runs[1].header, "score", err);
     if (r == 0)
         r = mi_diff(&runs[0], &runs[1], p->figure, p->pos ? p->pos->text : NULL, &p->scores, err);
     p->n_prompts = runs[0].n;
     p->n_scores = p->scores.n;
     for (int i = 0; i < 2; i++)
         mi_runs_free(&runs[i]);
-    return finish(p, &out, r, err);
+    return mi_step_finish(&p->step, &out, r, err);
 }
 
 /* ---- sweeps, scores ------------------------------------------------------------------- */
@@ -158,36 +141,36 @@ int mi_probing_spread(struct mi_probing *p, struct mi_error *err)
 {
     struct mi_writer out = {0};
     struct mi_reader in = {0};
-    int r = mi_writer_open(&out, p->output, err);
+    int r = mi_writer_open(&out, p->step.output, err);
 
     p->scores.out = &out;
     if (r == 0)
         r = mi_reader_open(&in, p->inputs.item[0], err);
     if (r == 0)
-        r = begin(p, &out, mi_reader_header(&in), NULL, "score", err);
+        r = mi_step_begin(&p->step, &out, mi_reader_header(&in), NULL, "score", err);
     if (r == 0)
         r = mi_spread(&in, p->acts.group_by, &p->scores, err);
     if (r == 0)
-        mi_origin_input(&p->origin, &in);
+        mi_origin_input(&p->step.origin, &in);
     p->n_scores = p->scores.n;
     mi_reader_close(&in);
-    return finish(p, &out, r, err);
+    return mi_step_finish(&p->step, &out, r, err);
 }
 
 int mi_probing_verdict(struct mi_probing *p, struct mi_error *err)
 {
     struct mi_writer out = {0};
     struct mi_reader in = {0};
-    int r = mi_writer_open(&out, p->output, err);
+    int r = mi_writer_open(&out, p->step.output, err);
 
     if (r == 0)
         r = mi_reader_open(&in, p->inputs.item[0], err);
     if (r == 0)
-        r = begin(p, &out, mi_reader_header(&in), NULL, "verdict", err);
+        r = mi_step_begin(&p->step, &out, mi_reader_header(&in), NULL, "verdict", err);
     if (r == 0)
-        r = mi_verdict_judge(&in, &p->claim, &p->origin, &out, err);
+        r = mi_verdict_judge(&in, &p->claim, &p->step.origin, &out, err);
     if (r == 0)
-        mi_origin_input(&p->origin, &in);
+        mi_origin_input(&p->step.origin, &in);
     mi_reader_close(&in);
-    return finish(p, &out, r, err);
+    return mi_step_finish(&p->step, &out, r, err);
 }

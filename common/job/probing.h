@@ -5,17 +5,17 @@
 #include "job/evaluate.h"
 #include "job/rate.h"
 #include "job/spread.h"
+#include "job/step.h"
 #include "job/transfer.h"
 #include "job/units.h"
 #include "job/verdict.h"
 
 /* What a verb needs; each looks at its own part. */
 struct mi_probing {
-    const char *tool, *verb;     /* for the provenance */
-    const char *output, *probes; /* probes NULL: not written */
+    struct mi_step step;
+    const char *probes; /* where to, NULL: not written */
     struct mi_names inputs, directions, by;
     bool other_model;
-    int64_t seed;
     struct mi_acts_options acts;
     struct mi_evaluate_options eval;
     struct mi_transfer_options fit;
@@ -24,7 +24,6 @@ struct mi_probing {
     struct mi_claim claim;
     enum mi_run_figure figure;
     const struct mi_pos *pos; /* of figures over positions */
-    struct mi_origin origin;  /* the options are in it */
     /* out: what was done, for a summary */
     size_t n_prompts, n_places;
     int64_t n_scores;
