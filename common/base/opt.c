@@ -22,9 +22,9 @@ static struct mi_arena list_items; /* what the lists point into */
 
 /* Where and how fast, not what: never in the provenance. */
 static const char *const no_matter[] = {
-    "output",  "threads", "quiet",  "verbose",  "dry-run", "shard",      "max-memory", "batch",
-    "no-mmap", "force",   "model",  "progress", "level",   "no-clobber", "color",      "no-sync",
-    "list",    "info",    "limits", "check",    "resume",  "cache",      "max-record"};
+    "output",  "threads", "quiet", "verbose",  "dry-run",    "shard",     "max-memory", "batch",
+    "no-mmap", "force",   "model", "progress", "no-clobber", "color",     "no-sync",    "list",
+    "info",    "limits",  "check", "resume",   "cache",      "max-record"};
 
 static const struct option standard[STD_OPTS] = {{"quiet", no_argument, NULL, 'q'},
                                                  {"verbose", no_argument, NULL, 'v'},
