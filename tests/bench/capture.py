@@ -1,10 +1,11 @@
-"""usage: capture.py [--alone] [--prompts N] [--threads N]
+"""usage: capture.py [--alone] [--prompts N] [--pos POSITIONS] [--threads N]
 
 Tokens a second of capturing resid_post at every layer of N prompts of 8 to 64 random tokens,
 no two with a common beginning. Ours: mi-capture as a whole process, start and writing of the
-stream included. Transformers: sorted by length, batches of 32, hidden states of every layer;
-loading is not counted. Interleaved, medians of five. % of peak: 2 x weights of the blocks x
-tokens over time, against the multiply-add peak measured beside it."""
+stream included (with --pos all, compressing what is written costs a share of its own).
+Transformers: sorted by length, batches of 32, hidden states of every layer; loading is not
+counted. Interleaved, medians of five. % of peak: 2 x weights of the blocks x tokens over time,
+against the multiply-add peak measured beside it."""
 import argparse
 import json
 import os
@@ -27,10 +28,10 @@ def make_prompts(n, d_vocab):
             for _ in range(rng.randint(8, 64) - 1)] for i in range(n)]
 
 
-def ours(model, path, threads, folder):
+def ours(model, path, threads, folder, where):
     start = time.perf_counter()
     subprocess.run([os.path.join(tools, "mi-capture"), "-q", "-j", str(threads), "-m", model, "--no-bos",
-                    "--at", "resid_post:*", "--pos", "all", path, "-o", os.path.join(folder, "acts.mi")], check=True)
+                    "--at", "resid_post:*", "--pos", where, path, "-o", os.path.join(folder, "acts.mi")], check=True)
     return time.perf_counter() - start
 
 
@@ -61,6 +62,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--alone", action="store_true")
     parser.add_argument("--prompts", type=int, default=200)
+    parser.add_argument("--pos", default="last", help="which positions are written; all are computed")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     model = os.path.join(top, "models", "smollm2.gguf")
@@ -82,7 +84,7 @@ def main():
         for i in range(6):
             peak = float(subprocess.run([kernels, "-j", str(arguments.threads), "peak"], check=True,
                                         capture_output=True, text=True).stdout)
-            rate = n_tokens / ours(model, path, arguments.threads, folder)
+            rate = n_tokens / ours(model, path, arguments.threads, folder, arguments.pos)
             theirs = n_tokens / run_peer(prompts) if run_peer else 0
             if i:  # the first round warms the caches
                 rates["mi-capture"].append(rate)
@@ -90,7 +92,7 @@ def main():
                 shares.append(2e-9 * weights * rate / peak)
     def said(x):
         return f"{statistics.median(x):.0f} ({min(x):.0f} to {max(x):.0f})"
-    print(f"capture of resid_post:*, {len(prompts)} prompts of 8 to 64 tokens, {n_tokens} tokens, "
+    print(f"capture of resid_post:*, --pos {arguments.pos}, {len(prompts)} prompts of 8 to 64 tokens, {n_tokens} tokens, "
           f"{arguments.threads} threads")
     print(f"  mi-capture    {said(rates['mi-capture'])} tokens/s, {100 * statistics.median(shares):.0f} % of peak")
     if run_peer:
