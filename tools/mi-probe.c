@@ -94,7 +94,7 @@ static int parse(struct options *opt, int argc, char **argv)
         {D, MI_STRING(0, "pos", "POSITIONS", &opt->pos, "tokens of logp and entropy")},
         {V, MI_STRING(0, "claim", "NAME", &p->claim.name, "what is claimed")},
         {V, MI_STRING(0, "metric", "ID", &p->claim.metric, "the figure that the claim is about")},
-        {R | D | S | U, MI_LIST(0, "of", "KEY=VALUE", &opt->of, "a key for every record")},
+        {ALL ^ V, MI_LIST(0, "of", "KEY=VALUE", &opt->of, "a key for every record")},
         {V, MI_LIST(0, "of", "KEY=VALUE", &opt->of, "of the score that has this key")},
         {V, MI_REAL(0, "above", "X", &opt->above, -1e300, 1e300, "claims: more than X")},
         {V, MI_REAL(0, "below", "X", &opt->below, -1e300, 1e300, "claims: less than X")},
@@ -245,6 +245,7 @@ static void finish_options(struct options *opt)
     for (int i = 0; opt->verb != VERDICT && i < opt->of.n; i++)
         if (mi_scores_key(&opt->arena, &p->scores.of, opt->of.item[i], &err) < 0)
             mi_tool_misuse("--of: %s", err.text);
+    p->eval.of = p->fit.of = p->scores.of;
 }
 
 /* ---- the run ------------------------------------------------------------------------ */

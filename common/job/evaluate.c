@@ -3,6 +3,7 @@
 #include "base/escape.h"
 #include "base/par.h"
 #include "data/metric.h"
+#include "job/scores.h"
 #include "math/vec.h"
 #include "stream/record.h"
 
@@ -248,6 +249,7 @@ static void put_scores(struct report *r, const struct mi_dir *d, const char *met
         mi_set(a, &rec.of, "groups", mi_int(r->e->acts->groups.n));
         if (n_leaks)
             mi_set(a, &rec.of, "leak", mi_int(n_leaks));
+        mi_scores_add_keys(a, &rec.of, &r->e->o->of);
         mi_push(a, &r->p->scores, mi_score_body(a, &rec));
     }
 }

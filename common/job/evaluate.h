@@ -33,6 +33,7 @@ struct mi_evaluate_options {
     int n_random, n_permuted;
     bool allow_leak; /* a group may stand in the fit and here */
     bool wants[MI_PROBE_FIGURES];
+    struct mi_value of; /* map of keys that every record gets; nil: none. Borrowed */
 };
 
 /* Reads acts to the end and writes score records. MI_EXIT_DATA: a direction's place or width

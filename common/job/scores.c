@@ -32,6 +32,12 @@ int mi_scores_key(struct mi_arena *a, struct mi_value *of, const char *text, str
     return 0;
 }
 
+void mi_scores_add_keys(struct mi_arena *a, struct mi_value *to, const struct mi_value *of)
+{
+    for (size_t i = 0; mi_is(of, MI_MAP) && i < of->as.map.n; i++)
+        mi_set(a, to, of->as.map.member[i].key, of->as.map.member[i].value);
+}
+
 int mi_scores_put(struct mi_scores *s, const struct mi_value *of, const char *metric,
                   const struct mi_figure *f, const char *control, struct mi_error *err)
 {
@@ -43,14 +49,11 @@ int mi_scores_put(struct mi_scores *s, const struct mi_value *of, const char *me
                                   .n = f->n,
                                   .control = control,
                                   .seed = (int64_t)s->seed};
-    const struct mi_value *maps[] = {of, &s->of};
     struct mi_value body;
 
     mi_arena_reset(&s->arena);
-    for (int m = 0; m < 2; m++)
-        for (size_t i = 0; mi_is(maps[m], MI_MAP) && i < maps[m]->as.map.n; i++)
-            mi_set(&s->arena, &rec.of, maps[m]->as.map.member[i].key,
-                   maps[m]->as.map.member[i].value);
+    mi_scores_add_keys(&s->arena, &rec.of, of);
+    mi_scores_add_keys(&s->arena, &rec.of, &s->of);
     body = mi_score_body(&s->arena, &rec);
     s->n++;
     return mi_writer_put(s->out, "score", &body, err);

@@ -23,6 +23,9 @@ int mi_scores_key(struct mi_arena *a, struct mi_value *of, const char *text,
 /* Is the key one of a score record's own (metric, value ...)? */
 bool mi_scores_owns(const char *key);
 
+/* The keys of one map behind those of another (to). A nil has none. Borrows. */
+void mi_scores_add_keys(struct mi_arena *a, struct mi_value *to, const struct mi_value *of);
+
 /* Writes a record: `of` (map) with the user's keys behind it. */
 int mi_scores_put(struct mi_scores *s, const struct mi_value *of, const char *metric,
                   const struct mi_figure *f, const char *control, struct mi_error *err) MI_MUST_USE;

@@ -2,6 +2,7 @@
 
 #include "base/escape.h"
 #include "base/par.h"
+#include "job/scores.h"
 #include "stream/record.h"
 
 #include <math.h>
@@ -110,6 +111,7 @@ static void put_scores(struct work *w, const char *method, const struct mi_figur
             mi_set(a, &rec.of, "from", mi_str_dup(a, domain_name(t, from)));
             mi_set(a, &rec.of, "on", mi_str_dup(a, domain_name(t, on)));
         }
+        mi_scores_add_keys(a, &rec.of, &t->o->of);
         mi_push(a, &w->cell->scores, mi_score_body(a, &rec));
     }
 }

@@ -30,6 +30,7 @@ struct mi_transfer_options {
     double level;
     int n_draws; /* of each control; 0: none */
     bool wants[MI_PROBE_FIGURES];
+    struct mi_value of; /* map of keys that every record gets; nil: none. Borrowed */
 };
 
 /* Reads acts (all parts, domain_by as wanted) to the end. `probes`, when not NULL, takes the

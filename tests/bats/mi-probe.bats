@@ -56,6 +56,17 @@ values() {
 	[ "$want" = "$(printf %.9f "$got")" ]
 }
 
+@test "mi-probe: --of gives every record a key, controls too" {
+	prepare --method mean-diff
+	run_clean 0 mi-probe eval --of card=E1 --of step=x -d d.mi test.mi -o s.mi
+	[ "$(mi-view s.mi | jq -r 'select(.metric) | "\(.card) \(.step)"' | sort | uniq -c | xargs)" = "27 E1 x" ]
+	run_clean 0 mi-probe fit $SIDES --method mean-diff --draws 2 --of card=E7 --fraction 0.5 test.mi -o f.mi
+	[ "$(mi-view f.mi | jq -r 'select(.metric) | .card' | sort -u)" = E7 ]
+	run_clean 0 mi-probe verdict --claim c --metric auroc --of card=E1 --of layer=2 --above 0.5 s.mi -o v.mi
+	run_clean 2 mi-probe eval --of metric=x -d d.mi test.mi
+	says "'metric' is a key of every score"
+}
+
 @test "mi-probe: controls that were fitted take the place of its own" {
 	prepare --method mean-diff,random,shuffled --draws 4
 	mi-probe eval -d d.mi --random 9 --permuted 0 test.mi -o s.mi
