@@ -36,8 +36,4 @@ int mi_session_header(struct mi_session *s, struct mi_arena *a, struct mi_value 
                       struct mi_error *err) MI_MUST_USE;
 void mi_session_close(struct mi_session *s);
 
-/* The vocabulary of a GGUF file as text/tokenizer.h wants it. */
-int mi_session_tokenizer(struct mi_tokenizer *t, const struct mi_gguf *g,
-                         struct mi_error *err) MI_MUST_USE;
-
 #endif

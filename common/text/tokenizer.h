@@ -1,12 +1,13 @@
 /* text/tokenizer.h: text to token ids and back, as the model's own tokenizer does it.
  *
- * Byte-level BPE (GGUF tokenizer.ggml.model "gpt2") with the pre-tokenizers of
- * text/pretokenizer.h (gpt-2, smollm, llama-bpe, qwen2 and more). The vocabulary comes as
- * plain arrays, so that this layer knows no file format.
+ * A tokenizer comes from the vocabulary of a GGUF file, as plain arrays (mi_tokenizer_init), or
+ * from the bytes of a tokenizer.json (text/tokenizer_json.h). Kinds: byte-level BPE with the
+ * pre-tokenizers of text/pretokenizer.h, BPE over characters with byte fallback (by scores or
+ * by merges), Unigram, WordPiece.
  *
- * Bytes that the vocabulary has no token for are left out, as the models' own tokenizers do
- * (SmolLM2 lacks 21 bytes, most of which no valid text holds). A tokenizer keeps scratch
- * memory: one thread at a time. */
+ * Bytes that the vocabulary has no token for become its unknown token, or are left out where it
+ * has none, as the models' own tokenizers do (SmolLM2 lacks 21 bytes, most of which no valid
+ * text holds). A tokenizer keeps scratch memory: one thread at a time. */
 #ifndef MI_TEXT_TOKENIZER_H
 #define MI_TEXT_TOKENIZER_H
 
@@ -32,9 +33,9 @@ struct mi_bytes {
     size_t len;
 };
 
-/* A vocabulary as a file holds it; everything is borrowed while init runs only. */
+/* A vocabulary as a GGUF file holds it; everything is borrowed while init runs only. */
 struct mi_vocab_source {
-    const char *model; /* "gpt2" */
+    const char *model; /* "gpt2", "llama", "t5", "bert", "gemma4" */
     const char *pre;   /* "smollm"; NULL: none named */
     const struct mi_bytes *tokens;
     size_t n_tokens;
@@ -43,6 +44,12 @@ struct mi_vocab_source {
     size_t n_merges;            /* "left right" */
     int32_t bos, eos, eot, unk; /* -1: none */
     bool add_bos, add_eos;
+    /* Of "llama", "t5" and "bert": */
+    const float *scores;     /* [n_tokens] or NULL: all 0 */
+    bool no_space_prefix;    /* a text does not begin with a space of its own */
+    bool keep_spaces;        /* "t5": runs of spaces are not made one */
+    struct mi_bytes charmap; /* "t5": SentencePiece's precompiled map of characters, or empty */
+    int32_t cls, sep;        /* "bert": ids, 0 where unused (they are then not added) */
 };
 
 struct mi_tokenizer {
@@ -92,7 +99,16 @@ int32_t mi_tokenizer_find(const struct mi_tokenizer *t, const char *piece,
                           size_t len);                  /* -1: none */
 int32_t mi_tokenizer_bos(const struct mi_tokenizer *t); /* -1: none */
 int32_t mi_tokenizer_eos(const struct mi_tokenizer *t);
-bool mi_tokenizer_adds_bos(const struct mi_tokenizer *t);
+bool mi_tokenizer_adds_bos(const struct mi_tokenizer *t); /* or any other token before a text */
+/* The tokens that the source puts before a text (BOS, as a rule alone). Borrowed. */
+const int32_t *mi_tokenizer_prefix(const struct mi_tokenizer *t, size_t *n);
+/* From now on this id ends a generation too (generation_config.json may list several). Ids
+ * outside the vocabulary are passed over. */
+void mi_tokenizer_add_end(struct mi_tokenizer *t, int32_t id);
+/* The text of tokens [n] as they follow one another from the start of a text, appended to *out:
+ * the pieces, without the space that the tokenizer itself puts before a text. */
+void mi_tokenizer_decode(const struct mi_tokenizer *t, const int32_t *ids, size_t n,
+                         struct mi_buf *out);
 size_t mi_tokenizer_size(const struct mi_tokenizer *t);
 /* Of everything that decides ids: for headers. */
 struct mi_digest mi_tokenizer_digest(const struct mi_tokenizer *t);

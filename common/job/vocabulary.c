@@ -1,0 +1,109 @@
+#include "job/vocabulary.h"
+
+#include "base/mem.h"
+
+/* A string array of the file as byte ranges; NULL when the key is absent. */
+static int read_strings(const struct mi_gguf *g, const char *key, struct mi_bytes **out, size_t *n,
+                        struct mi_error *err)
+{
+    const struct mi_gguf_value *v = mi_gguf_find(g, key);
+    struct mi_gguf_string *s;
+
+    *out = NULL;
+    *n = 0;
+    if (!v)
+        return 0;
+    if (v->type != MI_GGUF_ARRAY || v->element != MI_GGUF_STRING)
+        return mi_fail(err, MI_EXIT_DATA, "'%s' is not a list of strings", key);
+    s = mi_alloc_n((size_t)v->count, sizeof *s);
+    *out = mi_alloc_n((size_t)v->count, sizeof **out);
+    mi_gguf_array_strings(v, s);
+    for (size_t i = 0; i < v->count; i++)
+        (*out)[i] = (struct mi_bytes){s[i].at, s[i].len};
+    *n = (size_t)v->count;
+    mi_free(s);
+    return 0;
+}
+
+static bool is_integer_type(enum mi_gguf_type t)
+{
+    return t == MI_GGUF_U8 || t == MI_GGUF_I8 || t == MI_GGUF_U16 || t == MI_GGUF_I16 ||
+           t == MI_GGUF_U32 || t == MI_GGUF_I32 || t == MI_GGUF_U64 || t == MI_GGUF_I64;
+}
+
+static int read_types(const struct mi_gguf *g, size_t n_tokens, int32_t **out, struct mi_error *err)
+{
+    const struct mi_gguf_value *v = mi_gguf_find(g, "tokenizer.ggml.token_type");
+
+    *out = NULL;
+    if (!v)
+        return 0;
+    if (v->type != MI_GGUF_ARRAY || !is_integer_type(v->element) || v->count != n_tokens)
+        return mi_fail(err, MI_EXIT_DATA,
+                       "'tokenizer.ggml.token_type' is not a list of one number a token");
+    *out = mi_alloc_n(n_tokens, sizeof **out);
+    for (size_t i = 0; i < n_tokens; i++) {
+        int64_t type = mi_gguf_array_int(v, i);
+
+        (*out)[i] = type < 0 || type > 255 ? 0 : (int32_t)type;
+    }
+    return 0;
+}
+
+/* An id outside the vocabulary is the tokenizer's to refuse; one that fits no id at all is
+ * passed on as such. */
+static int32_t read_id(const struct mi_gguf *g, const char *key)
+{
+    int64_t id;
+
+    if (!mi_gguf_int(g, key, &id))
+        return -1;
+    return id < 0 || id > INT32_MAX ? INT32_MAX : (int32_t)id;
+}
+
+static char *read_text(const struct mi_gguf *g, const char *key)
+{
+    struct mi_gguf_string s;
+
+    return mi_gguf_text(g, key, &s) ? mi_strndup(s.at, s.len) : NULL;
+}
+
+int mi_vocabulary_tokenizer(struct mi_tokenizer *t, const struct mi_gguf *g, struct mi_error *err)
+{
+    struct mi_vocab_source v = {0};
+    struct mi_bytes *tokens, *merges = NULL;
+    int32_t *types = NULL;
+    char *model = read_text(g, "tokenizer.ggml.model");
+    char *pre = read_text(g, "tokenizer.ggml.pre");
+    int r = read_strings(g, "tokenizer.ggml.tokens", &tokens, &v.n_tokens, err);
+
+    if (r == 0 && (!model || !tokens))
+        r = mi_fail(err, MI_EXIT_DATA, "there is no vocabulary in this file ('%s' is missing)",
+                    model ? "tokenizer.ggml.tokens" : "tokenizer.ggml.model");
+    if (r == 0)
+        r = read_strings(g, "tokenizer.ggml.merges", &merges, &v.n_merges, err);
+    if (r == 0)
+        r = read_types(g, v.n_tokens, &types, err);
+    if (r == 0) {
+        v.model = model;
+        v.pre = pre;
+        v.tokens = tokens;
+        v.merges = merges;
+        v.types = types;
+        v.bos = read_id(g, "tokenizer.ggml.bos_token_id");
+        v.eos = read_id(g, "tokenizer.ggml.eos_token_id");
+        v.eot = read_id(g, "tokenizer.ggml.eot_token_id");
+        v.unk = read_id(g, "tokenizer.ggml.unknown_token_id");
+        if (!mi_gguf_flag(g, "tokenizer.ggml.add_bos_token", &v.add_bos))
+            v.add_bos = mi_tokenizer_default_bos(pre);
+        if (!mi_gguf_flag(g, "tokenizer.ggml.add_eos_token", &v.add_eos))
+            v.add_eos = false;
+        r = mi_tokenizer_init(t, &v, err);
+    }
+    mi_free(tokens);
+    mi_free(merges);
+    mi_free(types);
+    mi_free(model);
+    mi_free(pre);
+    return r;
+}
