@@ -57,7 +57,7 @@ static void order_coordinates(const struct mi_pass *p, float *y, int n_rows, int
 {
     struct interleaved w = {.y = y, .d_head = p->m->config.dims.d_head};
 
-    if (!p->m->config.rope_interleaved)
+    if (!p->m->config.is_permuted)
         return;
     w.n_heads = (int64_t)n_rows * n_heads;
     w.n_piece = PIECE / w.d_head;

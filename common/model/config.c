@@ -1,24 +1,15 @@
-/* model/config.c: hyperparameters of a GGUF file; see config.h. */
+/* model/config.c: hyperparameters of a source; see config.h. */
 #include "model/config.h"
+
+#include "base/mem.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct mi_architecture architecture[] = {
-    {"llama", true, false, "Llama 1 to 3, Mistral, SmolLM2, TinyLlama"},
-    {"qwen2", false, true, "Qwen 1.5 to 2.5"},
-};
-
-const struct mi_architecture *mi_architectures(int *n)
-{
-    *n = (int)(sizeof(architecture) / sizeof(architecture[0]));
-    return architecture;
-}
-
-/* What a file says, with where to complain. */
+/* What a source says, with where to complain. */
 struct reading {
-    const struct mi_gguf *g;
+    const struct mi_store *s;
     const struct mi_architecture *a;
     struct mi_error *err;
     char key[96];
@@ -31,20 +22,45 @@ static const char *full_key(struct reading *r, const char *suffix)
     return r->key;
 }
 
+/* The value of a key; an array of equal elements counts as its element. NULL: not there. */
+static const struct mi_value *find(const struct reading *r, const char *suffix)
+{
+    const struct mi_value *v = mi_get(&r->s->keys, suffix);
+
+    if (!mi_is(v, MI_ARRAY) || v->as.array.n == 0)
+        return v;
+    for (size_t i = 1; i < v->as.array.n; i++)
+        if (!mi_value_equal(&v->as.array.item[i], &v->as.array.item[0]))
+            return v;
+    return &v->as.array.item[0];
+}
+
+static bool is_number(const struct mi_value *v)
+{
+    return mi_is(v, MI_INT) || mi_is(v, MI_REAL);
+}
+
+static double number(const struct mi_value *v)
+{
+    return v->kind == MI_INT ? (double)v->as.integer : v->as.real;
+}
+
 /* Integer in [least, most]; absent: `otherwise`, or a failure where that is negative. */
 static int read_size(struct reading *r, const char *suffix, int otherwise, int least, int most,
                      int *out)
 {
     const char *key = full_key(r, suffix);
-    int64_t i = 0;
+    const struct mi_value *v = find(r, suffix);
+    int64_t i;
 
-    if (!mi_gguf_find(r->g, key)) {
+    if (!v) {
         *out = otherwise;
         return otherwise >= 0 ? 0 : mi_fail(r->err, MI_EXIT_DATA, "key '%s' is missing", key);
     }
-    if (!mi_gguf_int(r->g, key, &i))
+    if (v->kind != MI_INT)
         return mi_fail(r->err, MI_EXIT_DATA,
                        "key '%s' is not one whole number for all layers: not supported", key);
+    i = v->as.integer;
     if (i < least || i > most)
         return mi_fail(r->err, MI_EXIT_DATA, "key '%s' is %lld: not in %d to %d", key, (long long)i,
                        least, most);
@@ -56,11 +72,13 @@ static int read_size(struct reading *r, const char *suffix, int otherwise, int l
 static int read_positive(struct reading *r, const char *suffix, double otherwise, double *out)
 {
     const char *key = full_key(r, suffix);
+    const struct mi_value *v = find(r, suffix);
 
     *out = otherwise;
-    if (!mi_gguf_find(r->g, key))
+    if (!v)
         return otherwise > 0 ? 0 : mi_fail(r->err, MI_EXIT_DATA, "key '%s' is missing", key);
-    if (!mi_gguf_real(r->g, key, out) || !isfinite(*out) || *out <= 0)
+    *out = is_number(v) ? number(v) : (double)NAN;
+    if (!isfinite(*out) || *out <= 0)
         return mi_fail(r->err, MI_EXIT_DATA, "key '%s' is not a number above 0", key);
     return 0;
 }
@@ -101,54 +119,52 @@ static const struct {
 static int refuse_unsupported(struct reading *r)
 {
     for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
-        const char *key = full_key(r, unsupported[i].suffix);
-        double x = 0;
-        bool flag = false;
+        const struct mi_value *v = find(r, unsupported[i].suffix);
+        double x = (double)NAN;
 
-        if (!mi_gguf_find(r->g, key))
+        if (!v)
             continue;
-        if (mi_gguf_flag(r->g, key, &flag))
-            x = flag ? 1 : 0;
-        else if (!mi_gguf_real(r->g, key, &x))
-            x = NAN;
+        if (v->kind == MI_BOOL)
+            x = v->as.flag ? 1 : 0;
+        else if (is_number(v))
+            x = number(v);
         if (!(x == unsupported[i].neutral))
             return mi_fail(r->err, MI_EXIT_DATA,
-                           "key '%s' asks for a computation that is not supported", key);
+                           "key '%s' asks for a computation that is not supported",
+                           full_key(r, unsupported[i].suffix));
     }
     return 0;
 }
 
 static int read_rope(struct reading *r, struct mi_config *c)
 {
-    struct mi_gguf_string type;
+    struct mi_rotary *rot = &c->rotary[0];
+    const struct mi_value *type = find(r, "rope.scaling.type");
     double factor = 1;
-    const char *key;
-    int rc = read_size(r, "rope.dimension_count", c->dims.d_head, 2, c->dims.d_head, &c->n_rot);
+    int rc = read_size(r, "rope.dimension_count", c->dims.d_head, 2, c->dims.d_head, &rot->n_rot);
 
     if (rc == 0)
-        rc = read_positive(r, "rope.freq_base", 10000, &c->rope_base);
+        rc = read_positive(r, "rope.freq_base", 10000, &rot->base);
     if (rc == 0) /* the older name first; the newer one wins */
         rc = read_positive(r, "rope.scale_linear", 1, &factor);
     if (rc == 0)
         rc = read_positive(r, "rope.scaling.factor", factor, &factor);
     if (rc < 0)
         return rc;
-    if (c->n_rot % 2 != 0 || (r->a->rope_interleaved && c->n_rot != c->dims.d_head))
+    if (rot->n_rot % 2 != 0 || (c->is_permuted && rot->n_rot != c->dims.d_head))
         return mi_fail(r->err, MI_EXIT_DATA,
                        "key '%s' is %d where heads have %d coordinates: not supported",
-                       full_key(r, "rope.dimension_count"), c->n_rot, c->dims.d_head);
-    key = full_key(r, "rope.scaling.type");
-    if (mi_gguf_text(r->g, key, &type)) {
-        if (type.len == 4 && memcmp(type.at, "none", 4) == 0)
-            factor = 1;
-        else if (type.len != 6 || memcmp(type.at, "linear", 6) != 0)
-            return mi_fail(r->err, MI_EXIT_DATA,
-                           "key '%s' is '%.*s': only none and linear are supported", key,
-                           type.len > 80 ? 80 : (int)type.len, type.at);
-    } else if (mi_gguf_find(r->g, key)) {
-        return mi_fail(r->err, MI_EXIT_DATA, "key '%s' is not a string", key);
-    }
-    c->rope_freq_scale = 1 / factor;
+                       full_key(r, "rope.dimension_count"), rot->n_rot, c->dims.d_head);
+    if (type && type->kind != MI_STR)
+        return mi_fail(r->err, MI_EXIT_DATA, "key '%s' is not a string",
+                       full_key(r, "rope.scaling.type"));
+    if (type && strcmp(type->as.bytes.at, "none") == 0)
+        factor = 1;
+    else if (type && strcmp(type->as.bytes.at, "linear") != 0)
+        return mi_fail(r->err, MI_EXIT_DATA,
+                       "key '%s' is '%.80s': only none and linear are supported",
+                       full_key(r, "rope.scaling.type"), type->as.bytes.at);
+    rot->factor = factor;
     return 0;
 }
 
@@ -197,7 +213,7 @@ static int read_attention(struct reading *r, struct mi_config *c)
 
 static int read_sizes(struct reading *r, struct mi_config *c)
 {
-    const struct mi_gguf_tensor *embedding = mi_gguf_tensor(r->g, "token_embd.weight");
+    const struct mi_store_tensor *embedding = mi_store_tensor(r->s, "token_embd.weight");
     struct mi_dims *d = &c->dims;
     int rc = read_size(r, "block_count", -1, 1, 1024, &d->n_layers);
 
@@ -218,52 +234,41 @@ static int read_sizes(struct reading *r, struct mi_config *c)
     return 0;
 }
 
-static const struct mi_architecture *find_architecture(const struct mi_gguf_string *name)
+static int refuse_architecture(const char *name, struct mi_error *err)
 {
-    for (size_t i = 0; i < sizeof(architecture) / sizeof(architecture[0]); i++)
-        if (name->len == strlen(architecture[i].name) &&
-            memcmp(name->at, architecture[i].name, name->len) == 0)
-            return &architecture[i];
-    return NULL;
-}
-
-static int refuse_architecture(const struct mi_gguf_string *name, struct mi_error *err)
-{
-    char known[256] = "";
+    char known[512] = "";
     size_t at = 0;
+    int n;
+    const struct mi_architecture *table = mi_architectures(&n);
 
-    for (size_t i = 0; i < sizeof(architecture) / sizeof(architecture[0]) && at < 200; i++)
-        at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "",
-                               architecture[i].name);
-    return mi_fail(err, MI_EXIT_DATA, "architecture '%.*s' is not supported (known: %s)",
-                   name->len > 80 ? 80 : (int)name->len, name->at, known);
+    for (int i = 0; i < n && at < sizeof(known) - 40; i++)
+        at +=
+            (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", table[i].name);
+    return mi_fail(err, MI_EXIT_DATA, "architecture '%.80s' is not supported (known: %s)", name,
+                   known);
 }
 
-int mi_config_read(struct mi_config *c, const struct mi_gguf *g, struct mi_error *err)
+int mi_config_read(struct mi_config *c, const struct mi_store *s, struct mi_error *err)
 {
-    struct reading r = {.g = g, .err = err};
-    struct mi_gguf_string name;
-    int64_t n_splits = 0;
+    struct reading r = {.s = s, .a = mi_architecture_find(s->architecture), .err = err};
     int rc;
 
-    *c = (struct mi_config){0};
-    if (!mi_gguf_text(g, "general.architecture", &name))
-        return mi_fail(err, MI_EXIT_DATA, "key 'general.architecture' is missing");
-    r.a = find_architecture(&name);
+    *c = (struct mi_config){.row = r.a};
     if (!r.a)
-        return refuse_architecture(&name, err);
-    if (mi_gguf_int(g, "split.count", &n_splits) && n_splits > 1)
-        return mi_fail(err, MI_EXIT_DATA, "one part of a model in %lld files is not supported",
-                       (long long)n_splits);
+        return refuse_architecture(s->architecture, err);
     c->architecture = r.a->name;
-    c->rope_interleaved = r.a->rope_interleaved;
-    c->has_qkv_bias = r.a->qkv_bias || mi_gguf_tensor(g, "blk.0.attn_q.bias") ||
-                      mi_gguf_tensor(g, "blk.0.attn_qkv.bias");
-    c->is_tied = !mi_gguf_tensor(g, "output.weight");
+    c->is_permuted = s->is_permuted && (r.a->traits & MI_TRAIT_PERMUTED);
+    c->is_tied = !mi_store_tensor(s, "output.weight");
     rc = read_sizes(&r, c);
     if (rc == 0)
         rc = read_attention(&r, c);
     if (rc == 0)
         rc = read_rope(&r, c);
     return rc < 0 ? rc : refuse_unsupported(&r);
+}
+
+void mi_config_free(struct mi_config *c)
+{
+    mi_free(c->layer);
+    *c = (struct mi_config){0};
 }

@@ -331,7 +331,7 @@ size_t mi_forward_bytes(const struct mi_model *m, int n_rows, int64_t n_ctx)
     size_t block = n_rows < LOGIT_ROWS ? (size_t)n_rows : LOGIT_ROWS;
 
     return sizeof(float) * ((size_t)n_rows * row + block * (size_t)d->d_vocab +
-                            (size_t)n_ctx * (size_t)m->config.n_rot);
+                            (size_t)n_ctx * (size_t)m->config.rotary[0].n_rot);
 }
 
 void mi_forward_free(struct mi_forward *f)

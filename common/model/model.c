@@ -67,14 +67,14 @@ static const struct {
     {"attn_v", offsetof(struct mi_block, v), offsetof(struct mi_block, v_bias), SIZE_KV},
 };
 
-static const struct mi_gguf_tensor *find_in_block(struct loader *l, int layer, const char *suffix,
-                                                  const char *kind)
+static const struct mi_store_tensor *find_in_block(struct loader *l, int layer, const char *suffix,
+                                                   const char *kind)
 {
     snprintf(l->name, sizeof(l->name), "blk.%d.%s%s", layer, suffix, kind);
-    return mi_gguf_tensor(&l->m->file, l->name);
+    return mi_store_tensor(&l->m->store, l->name);
 }
 
-static int check_tensor(struct loader *l, const struct mi_gguf_tensor *t, uint64_t n, uint64_t k)
+static int check_tensor(struct loader *l, const struct mi_store_tensor *t, uint64_t n, uint64_t k)
 {
     const char *type;
 
@@ -91,12 +91,12 @@ static int check_tensor(struct loader *l, const struct mi_gguf_tensor *t, uint64
         return mi_fail(l->err, MI_EXIT_DATA, "tensor '%s' has type %s, which is not supported",
                        l->name, type ? type : "unknown");
     }
-    l->is_used[t - l->m->file.tensor] = true;
+    l->is_used[t - l->m->store.tensor] = true;
     return 0;
 }
 
 /* Rows [row, row + n) of a tensor of `rows` rows. */
-static int read_matrix(struct loader *l, const struct mi_gguf_tensor *t, int rows, int row, int n,
+static int read_matrix(struct loader *l, const struct mi_store_tensor *t, int rows, int row, int n,
                        int k, struct mi_matrix *out)
 {
     const struct mi_qtype_info *info;
@@ -114,7 +114,7 @@ static int read_matrix(struct loader *l, const struct mi_gguf_tensor *t, int row
 }
 
 /* A vector of `size` as floats of ours; *out points at element `from`. */
-static int read_vector(struct loader *l, const struct mi_gguf_tensor *t, int size, int from,
+static int read_vector(struct loader *l, const struct mi_store_tensor *t, int size, int from,
                        float **out)
 {
     struct owned *owned = l->m->owned;
@@ -139,7 +139,7 @@ static int read_qkv(struct loader *l, int layer, const char *kind)
 {
     const struct mi_dims *d = &l->m->config.dims;
     struct mi_block *b = &l->m->block[layer];
-    const struct mi_gguf_tensor *t, *fused = find_in_block(l, layer, "attn_qkv", kind);
+    const struct mi_store_tensor *t, *fused = find_in_block(l, layer, "attn_qkv", kind);
     int rows = (d->n_heads + 2 * d->n_kv_heads) * d->d_head, row = 0, rc = 0;
     bool is_bias = strcmp(kind, ".bias") == 0;
 
@@ -148,7 +148,7 @@ static int read_qkv(struct loader *l, int layer, const char *kind)
         void *to = (char *)b + (is_bias ? block_qkv[i].bias : block_qkv[i].matrix);
 
         t = fused ? fused : find_in_block(l, layer, block_qkv[i].separate, kind);
-        if (is_bias && (t || l->m->config.has_qkv_bias))
+        if (is_bias && (t || (l->m->config.row->traits & MI_TRAIT_QKV_BIAS)))
             rc = read_vector(l, t, fused ? rows : n, fused ? row : 0, to);
         else if (!is_bias)
             rc = read_matrix(l, t, fused ? rows : n, fused ? row : 0, n, d->d_model, to);
@@ -172,7 +172,7 @@ static int read_block(struct loader *l, int layer)
         rc = read_matrix(l, find_in_block(l, layer, block_matrix[i].suffix, ""), n, 0, n, k, to);
     }
     for (size_t i = 0; i < sizeof(block_vector) / sizeof(block_vector[0]) && rc == 0; i++) {
-        const struct mi_gguf_tensor *t = find_in_block(l, layer, block_vector[i].suffix, "");
+        const struct mi_store_tensor *t = find_in_block(l, layer, block_vector[i].suffix, "");
         int n = size_of(d, block_vector[i].n);
         void *to = b + block_vector[i].at;
 
@@ -182,18 +182,18 @@ static int read_block(struct loader *l, int layer)
     return rc;
 }
 
-static const struct mi_gguf_tensor *find_global(struct loader *l, const char *name)
+static const struct mi_store_tensor *find_global(struct loader *l, const char *name)
 {
     snprintf(l->name, sizeof(l->name), "%s", name);
-    return mi_gguf_tensor(&l->m->file, name);
+    return mi_store_tensor(&l->m->store, name);
 }
 
 static int read_globals(struct loader *l)
 {
     struct mi_model *m = l->m;
     const struct mi_dims *d = &m->config.dims;
-    const struct mi_gguf_tensor *t = find_global(l, "token_embd.weight");
-    int half = m->config.n_rot / 2;
+    const struct mi_store_tensor *t = find_global(l, "token_embd.weight");
+    int half = m->config.rotary[0].n_rot / 2;
     int rc = read_matrix(l, t, d->d_vocab, 0, d->d_vocab, d->d_model, &m->embedding);
 
     if (rc < 0)
@@ -217,14 +217,15 @@ static int read_globals(struct loader *l)
 }
 
 /* Tables that some converters leave in the file, and that follow from the configuration. */
-static bool is_redundant(const struct mi_gguf_string *name)
+static bool is_redundant(const char *name)
 {
     static const char *const ends[] = {"attn_rot_embd", "rotary_emb.inv_freq"};
+    size_t len = strlen(name);
 
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         size_t n = strlen(ends[i]);
 
-        if (name->len >= n && memcmp(name->at + name->len - n, ends[i], n) == 0)
+        if (len >= n && strcmp(name + len - n, ends[i]) == 0)
             return true;
     }
     return false;
@@ -232,28 +233,27 @@ static bool is_redundant(const struct mi_gguf_string *name)
 
 static int refuse_unknown(struct loader *l)
 {
-    const struct mi_gguf *g = &l->m->file;
+    const struct mi_store *s = &l->m->store;
 
-    for (size_t i = 0; i < g->n_tensors; i++)
-        if (!l->is_used[i] && !is_redundant(&g->tensor[i].name))
+    for (size_t i = 0; i < s->n_tensors; i++)
+        if (!l->is_used[i] && !is_redundant(s->tensor[i].name))
             return mi_fail(l->err, MI_EXIT_DATA,
-                           "tensor '%.*s' has no place in a %s model of %d layers",
-                           (int)g->tensor[i].name.len, g->tensor[i].name.at,
+                           "tensor '%s' has no place in a %s model of %d layers", s->tensor[i].name,
                            l->m->config.architecture, l->m->config.dims.n_layers);
     return 0;
 }
 
-/* Fills the model from m->file. */
+/* Fills the model from m->store. */
 static int read_model(struct mi_model *m, struct mi_error *err)
 {
     struct loader l = {.m = m, .err = err};
-    int rc = mi_config_read(&m->config, &m->file, err);
+    int rc = mi_config_read(&m->config, &m->store, err);
 
     if (rc < 0)
         return rc;
     m->owned = mi_alloc_zero(1, sizeof(struct owned));
     m->block = mi_alloc_zero((size_t)m->config.dims.n_layers, sizeof(*m->block));
-    l.is_used = mi_alloc_zero(m->file.n_tensors, sizeof(bool));
+    l.is_used = mi_alloc_zero(m->store.n_tensors, sizeof(bool));
     rc = read_globals(&l);
     for (int i = 0; i < m->config.dims.n_layers && rc == 0; i++)
         rc = read_block(&l, i);
@@ -270,6 +270,8 @@ int mi_model_open_bytes(struct mi_model *m, const void *bytes, size_t len, struc
     *m = (struct mi_model){0};
     rc = mi_gguf_open_bytes(&m->file, bytes, len, err);
     if (rc == 0)
+        rc = mi_store_gguf(&m->store, &m->file, err);
+    if (rc == 0)
         rc = read_model(m, err);
     if (rc < 0)
         mi_model_close(m);
@@ -284,7 +286,9 @@ int mi_model_open(struct mi_model *m, const char *path, struct mi_error *err)
     rc = mi_gguf_open(&m->file, path, err);
     if (rc < 0)
         return rc;
-    rc = read_model(m, err);
+    rc = mi_store_gguf(&m->store, &m->file, err);
+    if (rc == 0)
+        rc = read_model(m, err);
     if (rc < 0) {
         mi_model_close(m);
         return mi_fail_in(err, "'%s'", path);
@@ -300,6 +304,8 @@ void mi_model_close(struct mi_model *m)
         mi_arena_free(&owned->vectors);
     mi_free(owned);
     mi_free(m->block);
+    mi_config_free(&m->config);
+    mi_store_free(&m->store);
     mi_gguf_close(&m->file);
     *m = (struct mi_model){0};
 }
@@ -332,7 +338,8 @@ void mi_model_rope(const struct mi_model *m, struct mi_rope *rope, int64_t n_pos
     if (n_pos > c->dims.n_ctx)
         n_pos = c->dims.n_ctx;
     mi_rope_free(rope);
-    mi_rope_init(rope, c->n_rot, n_pos, c->rope_base, c->rope_freq_scale, m->rope_factor);
+    mi_rope_init(rope, c->rotary[0].n_rot, n_pos, c->rotary[0].base, 1 / c->rotary[0].factor,
+                 m->rope_factor);
 }
 
 double mi_model_flops_per_token(const struct mi_model *m, int from, int to)

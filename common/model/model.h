@@ -9,7 +9,7 @@
 
 /* Weights of one block; matrices borrow from the mapped file, vectors are floats of ours.
  *
- * Where config.rope_interleaved, rows of q and k (and their biases) lie in the file's order:
+ * Where config.is_permuted, rows of q and k (and their biases) lie in the file's order:
  * row 2i + b of a head holds coordinate b * K/2 + i. The engine puts the products into the
  * order of Hugging Face, so that every site has it; who reads q or k rows goes through
  * mi_model_head_row. */
@@ -21,7 +21,8 @@ struct mi_block {
 };
 
 struct mi_model {
-    struct mi_gguf file;
+    struct mi_gguf file;   /* empty where the model is no GGUF file */
+    struct mi_store store; /* hyperparameters and tensors, whatever they are stored in */
     struct mi_config config;
     struct mi_block *block;                  /* [L] */
     struct mi_matrix embedding, unembedding; /* [V, D] */
@@ -45,7 +46,7 @@ static inline int mi_model_head_row(const struct mi_model *m, int i)
 {
     int half = m->config.dims.d_head / 2;
 
-    return !m->config.rope_interleaved ? i : i < half ? 2 * i : 2 * (i - half) + 1;
+    return !m->config.is_permuted ? i : i < half ? 2 * i : 2 * (i - half) + 1;
 }
 /* XXH3-128 of the whole file (read once; cached in the struct). */
 int mi_model_digest(struct mi_model *m, struct mi_digest *out, struct mi_error *err) MI_MUST_USE;

@@ -64,8 +64,8 @@ static void test_config(void)
            m.config.dims.d_model == 32 && m.config.dims.n_heads == 4 &&
            m.config.dims.n_kv_heads == 2 && m.config.dims.d_head == 8 &&
            m.config.dims.d_mlp == 64 && m.config.dims.d_vocab == 300 &&
-           m.config.dims.n_ctx == 512 && m.config.is_tied && !m.config.has_qkv_bias &&
-           m.config.rope_interleaved && m.config.rope_base == 10000 && m.config.window == 0,
+           m.config.dims.n_ctx == 512 && m.config.is_tied && !m.block[0].q_bias &&
+           m.config.is_permuted && m.config.rotary[0].base == 10000 && m.config.window == 0,
        "llama-f32: sizes");
     near((double)m.config.attention_scale, 1 / sqrt(8.0), 1e-7, "attention scale");
     near(mi_model_flops_per_token(&m, 0, 2), 2.0 * 2 * (32 * 32 * 2 + 2 * 32 * 16 + 3 * 32 * 64), 0,
@@ -81,13 +81,13 @@ static void test_config(void)
        "llama-mixed: fused q, k, v; untied; rotation factors");
     mi_model_close(&m);
     open_fixture(&m, fixture_path[2]);
-    ok(m.config.window == 7 && m.config.rope_freq_scale == 0.5 && m.config.dims.d_head == 32 &&
+    ok(m.config.window == 7 && m.config.rotary[0].factor == 2 && m.config.dims.d_head == 32 &&
            m.block[0].q.type == MI_Q_Q4_K,
        "llama-k: window, linear scaling, head size");
     mi_model_close(&m);
     open_fixture(&m, fixture_path[3]);
-    ok(m.config.has_qkv_bias && !m.config.rope_interleaved && m.block[1].k_bias &&
-           !m.block[1].o_bias && mi_model_head_row(&m, 5) == 5,
+    ok(m.block[0].q_bias && !m.config.is_permuted && m.block[1].k_bias && !m.block[1].o_bias &&
+           mi_model_head_row(&m, 5) == 5,
        "qwen2-f16: biases");
     mi_model_close(&m);
 }

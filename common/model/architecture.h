@@ -1,0 +1,85 @@
+/* model/architecture.h: the table of architectures.
+ *
+ * A row says how an architecture differs from the common block; there is no code path a
+ * model. What a row leaves open, the hyperparameters and the tensors of the source say:
+ *
+ *   h = N1(x);  a = P1(Attention(h));  x = x + a;  f = P2(MLP(N2(x)));  x = x + f
+ *
+ * in parallel blocks x + a + f, with f from N2 of the block's own input, or from h where there is
+ * no N2. Any linear layer may have a bias; q and k may have norms. */
+#ifndef MI_MODEL_ARCHITECTURE_H
+#define MI_MODEL_ARCHITECTURE_H
+
+#include <stdbool.h>
+
+enum mi_norm_kind {
+    MI_NORM_RMS,   /* x / sqrt(mean x^2 + eps) */
+    MI_NORM_LAYER, /* (x - mean) / sqrt(var + eps) */
+};
+
+enum mi_position_kind {
+    MI_POSITION_ROTARY,
+    MI_POSITION_LEARNED, /* position_embd.weight is added to the embedding */
+    MI_POSITION_ALIBI,   /* scores + slope[h] * (key - query) */
+    MI_POSITION_NONE,
+};
+
+enum mi_activation {
+    MI_ACTIVATION_SILU,
+    MI_ACTIVATION_GELU,      /* x Phi(x), by erf */
+    MI_ACTIVATION_GELU_TANH, /* "gelu_new", "gelu_pytorch_tanh" */
+    MI_ACTIVATION_RELU,
+    MI_ACTIVATION_RELU2, /* relu(x)^2 */
+};
+
+/* What a row can say beside kinds. */
+enum {
+    MI_TRAIT_PERMUTED = 1 << 0,    /* GGUF: row 2i + b of a q or k head is row b K/2 + i of HF's */
+    MI_TRAIT_PAIRS = 1 << 1,       /* HF's own order rotates pairs (2i, 2i + 1), not (i, i + n/2) */
+    MI_TRAIT_PARALLEL = 1 << 2,    /* unless key use_parallel_residual says otherwise */
+    MI_TRAIT_PLAIN_MLP = 1 << 3,   /* act(up h), no gate */
+    MI_TRAIT_NO_PRE_NORM = 1 << 4, /* no N1, N2 */
+    MI_TRAIT_POST_NORM = 1 << 5,   /* P1, P2 must be there */
+    MI_TRAIT_BARE_NORM = 1 << 6,   /* norms have neither weight nor bias */
+    MI_TRAIT_NORM_BIAS = 1 << 7,   /* norms must have a bias */
+    MI_TRAIT_QKV_BIAS = 1 << 8,    /* must be there; where it need not, */
+    MI_TRAIT_O_BIAS = 1 << 9,      /* a source may have it */
+    MI_TRAIT_MLP_BIAS = 1 << 10,   /* up and down */
+    MI_TRAIT_LOGIT_BIAS = 1 << 11, /* output.bias */
+    MI_TRAIT_QK_NORM = 1 << 12,    /* must be there; shapes say whether a head or all of q */
+    MI_TRAIT_EMBED_NORM = 1 << 13, /* token_embd_norm */
+    MI_TRAIT_EMBED_ROOT = 1 << 14, /* embedding * sqrt(D) */
+    MI_TRAIT_LOGIT_DIVIDE = 1 << 15,  /* key logit_scale divides; else it multiplies */
+    MI_TRAIT_EXPERTS = 1 << 16,       /* must have experts; where it need not, key expert_count */
+    MI_TRAIT_EXPERT_RENORM = 1 << 17, /* weights of the chosen experts sum to 1 */
+    MI_TRAIT_SHARED_EXPERT = 1 << 18, /* one more expert, for every token, behind a gate */
+    MI_TRAIT_LOCAL_ROTARY = 1 << 19,  /* only layers with a window rotate (cohere2) */
+    MI_TRAIT_TWO_ROTARIES = 1 << 20,  /* layers with a window rotate by freq_base_swa, unscaled */
+    MI_TRAIT_NO_SCALE = 1 << 21,      /* scores are not divided by sqrt(K) (gpt-neo) */
+    MI_TRAIT_CROSSED_NORMS = 1 << 22, /* attn_norm_2, when there, is N1, and attn_norm is N2 */
+    MI_TRAIT_PARALLEL_BARE = 1 << 23, /* parallel where ffn_norm is not there, whatever the key */
+};
+
+struct mi_architecture {
+    const char *name;        /* general.architecture of GGUF */
+    const char *model_types; /* model_type of Hugging Face; several are parted by spaces */
+    const char *families;    /* that it serves, for listings */
+    enum mi_norm_kind norm;
+    enum mi_position_kind position;
+    enum mi_activation activation;
+    unsigned traits;
+    /* Defaults of keys. */
+    int window_period;          /* sliding_window_pattern: layer i has the window when i % period <
+                                period - 1; 0: every layer */
+    int window;                 /* sliding_window */
+    int unrotated_period;       /* every so many layers do not rotate; 0: all do (smollm3: 4) */
+    float score_cap, logit_cap; /* soft-caps; 0: none */
+};
+
+const struct mi_architecture *mi_architectures(int *n);
+/* By GGUF's name; NULL: not known. */
+const struct mi_architecture *mi_architecture_find(const char *name);
+/* By Hugging Face's model_type. Some rows are told apart by more than it (see families). */
+const struct mi_architecture *mi_architecture_of_type(const char *model_type);
+
+#endif
