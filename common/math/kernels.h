@@ -14,6 +14,32 @@ enum {
     MI_TILE_FLOATS = MI_TILE_ROWS * 1024,
 };
 
+/* The types with kernels of their own; of others a tile of floats is made first. */
+#define MI_KERNEL_EACH_TYPE(X) \
+    X(MI_Q_F32)                \
+    X(MI_Q_F16)                \
+    X(MI_Q_BF16)               \
+    X(MI_Q_Q4_0)               \
+    X(MI_Q_Q4_1)               \
+    X(MI_Q_Q5_0)               \
+    X(MI_Q_Q5_1)               \
+    X(MI_Q_Q8_0)               \
+    X(MI_Q_Q4_K)               \
+    X(MI_Q_Q6_K)
+
+enum { MI_KERNEL_TYPES = MI_Q_BF16 + 1 };
+
+static inline bool mi_has_kernels(enum mi_qtype type)
+{
+#define MI_KERNEL_CASE(type) case type:
+    switch (type) {
+        MI_KERNEL_EACH_TYPE(MI_KERNEL_CASE)
+        return true;
+    default: return false;
+    }
+#undef MI_KERNEL_CASE
+}
+
 /* One block of attention: `rows` query rows that read the same keys and values. Row r sees
  * the keys from first + r * step (or 0) to n_keys - 1 + r * step. Keys before `from` (a
  * multiple of 16, at most row 0's first) are left out: nobody sees them. */

@@ -74,7 +74,7 @@ static bool takes_few(const struct linear_work *w, const struct mi_matrix *W)
     case MI_Q_F16:
     case MI_Q_BF16:
     case MI_Q_Q8_0: return w->m <= w->kernels->few_max;
-    default: return w->m <= w->kernels->few_max_slow;
+    default: return mi_has_kernels(W->type) && w->m <= w->kernels->few_max_slow;
     }
 }
 

@@ -226,19 +226,7 @@ ALWAYS_INLINE void few_rows(const int type, const int M, const int R, const stru
     FEW_CASE(type, 4)
 #endif
 
-#define FOR_EACH_TYPE(X) \
-    X(MI_Q_F32)          \
-    X(MI_Q_F16)          \
-    X(MI_Q_BF16)         \
-    X(MI_Q_Q4_0)         \
-    X(MI_Q_Q4_1)         \
-    X(MI_Q_Q5_0)         \
-    X(MI_Q_Q5_1)         \
-    X(MI_Q_Q8_0)         \
-    X(MI_Q_Q4_K)         \
-    X(MI_Q_Q6_K)
-
-FOR_EACH_TYPE(TYPE_FUNCTIONS)
+MI_KERNEL_EACH_TYPE(TYPE_FUNCTIONS)
 
 struct type_kernels {
     void (*pack)(float *out, const unsigned char *w, size_t row_bytes, int n, int k0, int kk);
@@ -246,7 +234,33 @@ struct type_kernels {
 };
 
 #define TYPE_ROW(type) [type] = {pack_##type, few_##type},
-static const struct type_kernels type_kernels[] = {FOR_EACH_TYPE(TYPE_ROW)};
+static const struct type_kernels type_kernels[MI_KERNEL_TYPES] = {MI_KERNEL_EACH_TYPE(TYPE_ROW)};
+
+/* A type without kernels: some rows at a time become floats, which are packed. */
+static void pack_other(const struct mi_qtype_info *t, float *out, const unsigned char *w,
+                       size_t row_bytes, int n, int k0, int kk)
+{
+    const int padded = (kk + 15) / 16 * 16;
+    float rows[TILE_N * MI_LINEAR_BLOCK];
+
+    w += (size_t)(k0 / t->block_elements) * (size_t)t->block_bytes;
+    for (int i = 0; i < n; i += TILE_N) {
+        const int here = least(TILE_N, n - i);
+        for (int r = 0; r < here; r++, w += row_bytes)
+            t->dequantise(rows + r * kk, w, kk / t->block_elements);
+        pack_MI_Q_F32(out + (int64_t)i * padded, (const unsigned char *)rows,
+                      (size_t)kk * sizeof *rows, here, 0, kk);
+    }
+}
+
+static void pack_rows(const struct mi_matrix *W, float *out, const unsigned char *w, int n, int k0,
+                      int kk)
+{
+    if (mi_has_kernels(W->type))
+        type_kernels[W->type].pack(out, w, W->row_bytes, n, k0, kk);
+    else
+        pack_other(mi_qtype_info((int)W->type), out, w, W->row_bytes, n, k0, kk);
+}
 
 /* ---- the table's functions ----------------------------------------------------------- */
 
@@ -292,7 +306,7 @@ static void run_many(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
         float tail[TILE_M * 16];
         struct tile t = {.ldx = ldx, .steps = kk / 16, .ldy = ldy, .first = k0 == 0};
 
-        type_kernels[W->type].pack(scratch, data, W->row_bytes, n1 - n0, k0, kk);
+        pack_rows(W, scratch, data, n1 - n0, k0, kk);
         for (int i = 0, height; i < m; i += height) {
             height = tile_height(m - i);
             t.x = X + i * ldx + k0;
@@ -325,9 +339,14 @@ static void run_row(float *y, const struct mi_matrix *W, int i)
     lanes w[2] = {lanes_zero(), lanes_zero()};
     int group = 0, k = 0;
 
+    if (!mi_has_kernels(W->type)) {
+        type->dequantise(y, row, W->k / type->block_elements);
+        return;
+    }
     for (; k + 32 <= W->k; k += 32) {
         switch (W->type) {
-            FOR_EACH_TYPE(ROW_CASE)
+            MI_KERNEL_EACH_TYPE(ROW_CASE)
+        default: break;
         }
         lanes_store(y + k, w[0]);
         lanes_store(y + k + 16, w[1]);

@@ -4,19 +4,9 @@
  * rounded once in the order written, so a fused multiply-add gives the same value. */
 #include "math/quant.h"
 
-#include "base/half.h"
+#include "math/quant_types.h"
 
 #include <string.h>
-
-static float load_f16(const unsigned char *p)
-{
-    return mi_f16_to_f32((uint16_t)(p[0] | p[1] << 8));
-}
-
-static uint32_t load_u32(const unsigned char *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
 
 static void dequantise_f32(float *y, const void *src, int64_t n)
 {
@@ -113,51 +103,60 @@ static void dequantise_q8_0(float *y, const void *src, int64_t n)
     }
 }
 
-/* f16 d, dmin; 12 bytes of 6-bit scales and minima; 128 bytes of nibbles: the low
- * halves of 32 bytes are one group of 32, the high halves the next. */
-static void dequantise_q4_k(float *y, const void *src, int64_t n)
+/* Sign, four bits of exponent (bias 7), three of fraction; one NaN a sign, no infinity.
+ * The bits of an f16 whose exponent is 8 too small. */
+static float load_e4m3(unsigned char b)
 {
-    const unsigned char *p = src;
+    const unsigned sign = (b & 128u) << 8, rest = b & 127;
 
-    for (; n > 0; n--, p += 144) {
-        float d = load_f16(p), dmin = load_f16(p + 2);
-        const unsigned char *s = p + 4;
-        for (int j = 0; j < 8; j++) {
-            int scale = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | s[j - 4] >> 6 << 4;
-            int least = j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | s[j] >> 6 << 4;
-            const unsigned char *q = p + 16 + j / 2 * 32;
-            float ds = d * (float)scale, dm = dmin * (float)least;
-            for (int i = 0; i < 32; i++)
-                *y++ = ds * (float)(j % 2 ? q[i] >> 4 : q[i] & 15) - dm;
-        }
-    }
+    return mi_f16_to_f32((uint16_t)(sign | (rest == 127 ? 0x7e00 : rest << 7))) * 256.0f;
 }
 
-/* 128 bytes of low nibbles; 64 bytes of high pairs; 16 signed scales; f16 d. */
-static void dequantise_q6_k(float *y, const void *src, int64_t n)
+static void dequantise_f8_e4m3(float *y, const void *src, int64_t n)
 {
     const unsigned char *p = src;
 
-    for (; n > 0; n--, p += 210) {
-        float d = load_f16(p + 208);
-        for (int j = 0; j < 8; j++) { /* a group of 32 elements */
-            int half = j / 4, g = j % 4;
-            const unsigned char *low = p + 64 * half + 32 * (g % 2), *high = p + 128 + 32 * half;
-            for (int i = 0; i < 32; i++) {
-                float ds = d * (float)(signed char)p[192 + 2 * j + i / 16];
-                int q = (g < 2 ? low[i] & 15 : low[i] >> 4) | (high[i] >> 2 * g & 3) << 4;
-                *y++ = ds * (float)(q - 32);
-            }
-        }
-    }
+    for (int64_t i = 0; i < n; i++)
+        y[i] = load_e4m3(p[i]);
+}
+
+/* The upper byte of an f16. */
+static void dequantise_f8_e5m2(float *y, const void *src, int64_t n)
+{
+    const unsigned char *p = src;
+
+    for (int64_t i = 0; i < n; i++)
+        y[i] = mi_f16_to_f32((uint16_t)(p[i] << 8));
 }
 
 static const struct mi_qtype_info types[] = {
-    {MI_Q_F32, "F32", 1, 4, dequantise_f32},        {MI_Q_F16, "F16", 1, 2, dequantise_f16},
-    {MI_Q_Q4_0, "Q4_0", 32, 18, dequantise_q4_0},   {MI_Q_Q4_1, "Q4_1", 32, 20, dequantise_q4_1},
-    {MI_Q_Q5_0, "Q5_0", 32, 22, dequantise_q5_0},   {MI_Q_Q5_1, "Q5_1", 32, 24, dequantise_q5_1},
-    {MI_Q_Q8_0, "Q8_0", 32, 34, dequantise_q8_0},   {MI_Q_Q4_K, "Q4_K", 256, 144, dequantise_q4_k},
-    {MI_Q_Q6_K, "Q6_K", 256, 210, dequantise_q6_k}, {MI_Q_BF16, "BF16", 1, 2, dequantise_bf16},
+    {MI_Q_F32, "F32", 1, 4, dequantise_f32},
+    {MI_Q_F16, "F16", 1, 2, dequantise_f16},
+    {MI_Q_Q4_0, "Q4_0", 32, 18, dequantise_q4_0},
+    {MI_Q_Q4_1, "Q4_1", 32, 20, dequantise_q4_1},
+    {MI_Q_Q5_0, "Q5_0", 32, 22, dequantise_q5_0},
+    {MI_Q_Q5_1, "Q5_1", 32, 24, dequantise_q5_1},
+    {MI_Q_Q8_0, "Q8_0", 32, 34, dequantise_q8_0},
+    {MI_Q_Q2_K, "Q2_K", 256, 84, mi_dequantise_q2_k},
+    {MI_Q_Q3_K, "Q3_K", 256, 110, mi_dequantise_q3_k},
+    {MI_Q_Q4_K, "Q4_K", 256, 144, mi_dequantise_q4_k},
+    {MI_Q_Q5_K, "Q5_K", 256, 176, mi_dequantise_q5_k},
+    {MI_Q_Q6_K, "Q6_K", 256, 210, mi_dequantise_q6_k},
+    {MI_Q_IQ2_XXS, "IQ2_XXS", 256, 66, mi_dequantise_iq2_xxs},
+    {MI_Q_IQ2_XS, "IQ2_XS", 256, 74, mi_dequantise_iq2_xs},
+    {MI_Q_IQ3_XXS, "IQ3_XXS", 256, 98, mi_dequantise_iq3_xxs},
+    {MI_Q_IQ1_S, "IQ1_S", 256, 50, mi_dequantise_iq1_s},
+    {MI_Q_IQ4_NL, "IQ4_NL", 32, 18, mi_dequantise_iq4_nl},
+    {MI_Q_IQ3_S, "IQ3_S", 256, 110, mi_dequantise_iq3_s},
+    {MI_Q_IQ2_S, "IQ2_S", 256, 82, mi_dequantise_iq2_s},
+    {MI_Q_IQ4_XS, "IQ4_XS", 256, 136, mi_dequantise_iq4_xs},
+    {MI_Q_IQ1_M, "IQ1_M", 256, 56, mi_dequantise_iq1_m},
+    {MI_Q_BF16, "BF16", 1, 2, dequantise_bf16},
+    {MI_Q_TQ1_0, "TQ1_0", 256, 54, mi_dequantise_tq1_0},
+    {MI_Q_TQ2_0, "TQ2_0", 256, 66, mi_dequantise_tq2_0},
+    {MI_Q_MXFP4, "MXFP4", 32, 17, mi_dequantise_mxfp4},
+    {MI_Q_F8_E4M3, "F8_E4M3", 1, 1, dequantise_f8_e4m3},
+    {MI_Q_F8_E5M2, "F8_E5M2", 1, 1, dequantise_f8_e5m2},
 };
 
 const struct mi_qtype_info *mi_qtypes(int *n)
@@ -185,7 +184,7 @@ const char *mi_qtype_name(int type)
         NULL,      NULL,    NULL,     "MXFP4", "NVFP4", "Q1_0",   "Q2_0",
     };
 
-    if (type < 0 || type >= (int)(sizeof names / sizeof *names))
-        return NULL;
-    return names[type];
+    if (type >= 0 && type < (int)(sizeof names / sizeof *names))
+        return names[type];
+    return mi_qtype_info(type) ? mi_qtype_info(type)->name : NULL;
 }

@@ -1,7 +1,9 @@
 /* math/quant.h: the element types of weights, and their exact values.
  *
  * Numbers and block layouts are ggml's (GGUF files). Dequantisation gives the very
- * floats of the reference implementation (gguf-py), whatever the instruction set. */
+ * floats of the reference implementation (gguf-py), whatever the instruction set. Common
+ * types have kernels of their own (unpack.h); of the others a tile of floats is made by
+ * `dequantise`, and the kernels of floats go on from there. */
 #ifndef MI_MATH_QUANT_H
 #define MI_MATH_QUANT_H
 
@@ -17,9 +19,27 @@ enum mi_qtype {
     MI_Q_Q5_0 = 6,
     MI_Q_Q5_1 = 7,
     MI_Q_Q8_0 = 8,
+    MI_Q_Q2_K = 10,
+    MI_Q_Q3_K = 11,
     MI_Q_Q4_K = 12,
+    MI_Q_Q5_K = 13,
     MI_Q_Q6_K = 14,
+    MI_Q_IQ2_XXS = 16,
+    MI_Q_IQ2_XS = 17,
+    MI_Q_IQ3_XXS = 18,
+    MI_Q_IQ1_S = 19,
+    MI_Q_IQ4_NL = 20,
+    MI_Q_IQ3_S = 21,
+    MI_Q_IQ2_S = 22,
+    MI_Q_IQ4_XS = 23,
+    MI_Q_IQ1_M = 29,
     MI_Q_BF16 = 30,
+    MI_Q_TQ1_0 = 34,
+    MI_Q_TQ2_0 = 35,
+    MI_Q_MXFP4 = 39,
+    /* Not ggml's: safetensors files hold them. */
+    MI_Q_F8_E4M3 = 256,
+    MI_Q_F8_E5M2 = 257,
 };
 
 /* One row of the type table. */

@@ -65,10 +65,25 @@ static inline unsigned char *data_weights(const struct mi_qtype_info *t, int n, 
         case MI_Q_F32: memcpy(p, &x, sizeof x); break;
         case MI_Q_F16: data_put_f16(p, 0x1c00, 0x3c00); break;
         case MI_Q_BF16: data_put_f16(p, 0x3c00, 0x3f80); break;
+        case MI_Q_F8_E4M3: *p = (unsigned char)((*p & 0xbf) | 0x20); break; /* no NaN */
+        case MI_Q_F8_E5M2: *p = (unsigned char)((*p & 0x9f) | 0x20); break;
+        case MI_Q_MXFP4: *p = (unsigned char)(110 + *p % 16); break;
+        case MI_Q_IQ1_M: /* d is 0x1222: a nibble on top of each of four u16 */
+            for (int i = 0; i < 4; i++)
+                p[49 + 2 * i] = (unsigned char)((p[49 + 2 * i] & 15) | (i == 3 ? 0x10 : 0x20));
+            break;
+        case MI_Q_Q2_K:
+            data_put_f16(p + 82, 0x1c00, 0x2800);
+            data_put_f16(p + 80, 0x1c00, 0x2800);
+            break;
+        case MI_Q_Q3_K: data_put_f16(p + 108, 0x0400, 0x2400); break;
+        case MI_Q_TQ1_0: data_put_f16(p + 52, 0x1c00, 0x2800); break;
+        case MI_Q_TQ2_0: data_put_f16(p + 64, 0x1c00, 0x2800); break;
         case MI_Q_Q6_K: data_put_f16(p + 208, 0x0400, 0x2400); break;
         case MI_Q_Q4_1:
         case MI_Q_Q5_1:
-        case MI_Q_Q4_K: data_put_f16(p + 2, 0x1c00, 0x2800); /* fall through */
+        case MI_Q_Q4_K:
+        case MI_Q_Q5_K: data_put_f16(p + 2, 0x1c00, 0x2800); /* fall through */
         default: data_put_f16(p, 0x1c00, 0x2800);
         }
     }
