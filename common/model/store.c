@@ -10,15 +10,17 @@ enum {
     MAX_TEXT = 1024,
 };
 
-void mi_store_add(struct mi_store *s, const char *name, size_t len, int type, const uint64_t ne[4],
-                  const void *data)
+struct mi_store_tensor *mi_store_add(struct mi_store *s, const char *name, size_t len, int type,
+                                     const uint64_t ne[4], const void *data)
 {
     struct mi_store_tensor *t;
 
     s->tensor = mi_grow(s->tensor, &s->cap, s->n_tensors + 1, sizeof(*s->tensor));
     t = &s->tensor[s->n_tensors++];
-    *t = (struct mi_store_tensor){mi_arena_dup(&s->arena, name, len), type, {0}, data};
+    *t = (struct mi_store_tensor){
+        .name = mi_arena_dup(&s->arena, name, len), .type = type, .data = data};
     memcpy(t->ne, ne, sizeof(t->ne));
+    return t;
 }
 
 static int compare_names(const void *a, const void *b)

@@ -6,7 +6,11 @@
  *
  *   keys     map: GGUF's key without the architecture ("block_count", "rope.freq_base",
  *            "attention.head_count"), numbers, flags, strings, arrays of numbers. A key that
- *            the store does not know is left out; config.c holds the defaults.
+ *            the store does not know is left out; config.c holds the defaults. A Hugging Face
+ *            directory also gives: "hidden_activation" (its name there: "gelu", "gelu_new"),
+ *            "rope.scaling.type" "dynamic" and "llama3" (with "rope.scaling.low_freq_factor" and
+ *            "rope.scaling.high_freq_factor"), "attention.sliding_window_pattern" as an array
+ *            of one number a layer (1: has the window), "rope.layers" likewise (1: rotates).
  *   tensors  "token_embd.weight", "blk.3.attn_q.weight"; ne[0] is the fastest dimension, so
  *            that a matrix y = W x, W [out, in], has ne = {in, out}; experts have ne =
  *            {in, out, experts}. Fused forms are those of GGUF: attn_qkv has the rows of all
@@ -27,10 +31,12 @@
 #include <stdint.h>
 
 struct mi_store_tensor {
-    const char *name; /* at most MI_GGUF_MAX_NAME bytes */
-    int type;         /* ggml's type number */
-    uint64_t ne[4];   /* 1 beyond the tensor's rank */
-    const void *data; /* borrowed: of ne's elements, checked by who fills the store */
+    const char *name;        /* at most MI_GGUF_MAX_NAME bytes */
+    int type;                /* ggml's type number */
+    uint64_t ne[4];          /* 1 beyond the tensor's rank */
+    const void *data;        /* borrowed: of ne's elements, checked by who fills the store */
+    const void *const *part; /* [ne[2]] where each expert's matrix lies, when they are not one
+                                after another in data (which is then NULL); else NULL */
 };
 
 struct mi_store {
@@ -46,9 +52,9 @@ struct mi_store {
 /* Points into the open file, which must stay open. */
 int mi_store_gguf(struct mi_store *s, const struct mi_gguf *g, struct mi_error *err) MI_MUST_USE;
 /* Filling one by hand: add all, then sort. A name that is there twice is refused. The name is
- * copied; data is borrowed. */
-void mi_store_add(struct mi_store *s, const char *name, size_t len, int type, const uint64_t ne[4],
-                  const void *data);
+ * copied; data is borrowed. What is returned is valid until the next is added. */
+struct mi_store_tensor *mi_store_add(struct mi_store *s, const char *name, size_t len, int type,
+                                     const uint64_t ne[4], const void *data);
 int mi_store_sort(struct mi_store *s, struct mi_error *err) MI_MUST_USE;
 const struct mi_store_tensor *mi_store_tensor(const struct mi_store *s,
                                               const char *name); /* or NULL */
