@@ -340,7 +340,11 @@ int mi_direction_fit(struct mi_direction *d, enum mi_method m, const struct mi_c
         d->variance = f.share = mi_alloc_zero((size_t)K, sizeof *f.share);
     f.v = mi_alloc_n((size_t)(K * D), sizeof *f.v);
     if (m == MI_METHOD_SHUFFLED) { /* sign and threshold come from the shuffled sides too */
-        mi_cases_shuffle(&null, s, o->seed, o->draw, true);
+        struct mi_cases alone;
+
+        mi_cases_unpair(&alone, s);
+        mi_cases_shuffle(&null, &alone, o->seed, o->draw, true);
+        mi_cases_free(&alone);
         f.s = &null;
     }
     r = fit_raw(&f, m, K, d->v, err);

@@ -14,8 +14,8 @@
  * | mass-mean          | W^+ (mean(x+) - mean(x-)), W the pooled covariance within the sides  |
  * | logistic           | weights of an L2-penalised logistic regression on scaled columns     |
  * | random             | a normal draw: control                                               |
- * | shuffled           | mean-diff after the sides were shuffled (balanced, stats/cases.h),   |
- * |                    | sign and threshold as well: control                                  |
+ * | shuffled           | mean-diff after the sides were shuffled over the members of all      |
+ * |                    | pairs (balanced, stats/cases.h), sign and threshold as well: control |
  *
  * mean-diff: Rimsky et al. 2023, "Steering Llama 2 via contrastive activation addition"
  * (2312.06681), section 3; Marks and Tegmark 2023, "The geometry of truth" (2310.06824),
@@ -28,6 +28,9 @@
  * the geometry of truth, equation 2: W divides by the number of rows, W^+ drops eigenvalues
  * below rtol times the largest (they drop those below 1e-3); this is also Fisher's linear
  * discriminant (1936).
+ *
+ * shuffled pays no heed to pairs: where members of a pair differ along one line and little else,
+ * but not all by the same length, sides that are swapped within pairs leave that very line.
  *
  * Sign: + if the positive member has the larger projection in at least half of the pairs
  * (the rule of linear artificial tomography); without pairs, if the AUROC of the projections

@@ -1,5 +1,6 @@
 #include "stats/cases.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
@@ -177,6 +178,19 @@ void mi_cases_shuffle(struct mi_cases *to, const struct mi_cases *s, uint64_t se
         draw_sides(t, n, is_balanced);
     give_sides(to, t, n);
     mi_free(t);
+}
+
+void mi_cases_unpair(struct mi_cases *to, const struct mi_cases *s)
+{
+    mi_cases_init(to, s->n);
+    to->n_groups = s->n_groups;
+    for (int64_t i = 0; i < s->n; i++) {
+        uint64_t member[2] = {s->unit[i], s->side[i] > 0};
+
+        copy_row(to, i, s, i);
+        if (s->is_paired)
+            to->unit[i] = mi_hash_u64(member, sizeof member, 0);
+    }
 }
 
 /* ---- splitting --------------------------------------------------------------- */

@@ -39,6 +39,9 @@ void mi_cases_part(struct mi_cases *to, const struct mi_cases *s, const unsigned
 void mi_cases_shuffle(struct mi_cases *to, const struct mi_cases *s, uint64_t seed, int draw,
                       bool is_balanced);
 
+/* `to` becomes s without its pairs: each member is a unit of its own. */
+void mi_cases_unpair(struct mi_cases *to, const struct mi_cases *s);
+
 /* Does the group named so go to the training part, of this share of all groups? Keyed by
  * (seed, "split", name): another tool with the same seed and share decides alike, whatever
  * else is in its stream. */

@@ -197,6 +197,36 @@ static void test_controls(void)
     mi_cases_free(&c);
 }
 
+/* Members of a pair differ along column 0 alone, by 1 to 3; the pairs differ in all columns.
+ * Sides swapped within pairs would leave column 0 and nothing else. */
+static void test_shuffled_pairs(void)
+{
+    enum { N = 64, D = 16 };
+    static float x[2 * N * D];
+    struct mi_cases c = make_cases(N, true);
+    struct mi_direction_options o = options;
+    struct mi_rng rng = mi_rng_make(1, "pairs", "");
+    double worst = 0;
+
+    for (int i = 0; i < N; i++)
+        for (int k = 0; k < D; k++) {
+            float content = (float)(mi_rng_uniform(&rng) - 0.5);
+
+            x[2 * i * D + k] = content + (k == 0 ? 1 + 2 * (float)mi_rng_uniform(&rng) : 0);
+            x[(2 * i + 1) * D + k] = content;
+        }
+    for (o.draw = 0; o.draw < 20; o.draw++) {
+        struct mi_direction d;
+
+        if (mi_direction_fit(&d, MI_METHOD_SHUFFLED, &c, x, D, &o, NULL) < 0)
+            break;
+        worst = fmax(worst, fabs((double)d.v[0]));
+        mi_direction_free(&d);
+    }
+    ok(o.draw == 20 && worst < 0.8, "shuffled sides do not find what all pairs differ in: %g", worst);
+    mi_cases_free(&c);
+}
+
 static void expect_error(const char *what, const char *text, enum mi_method m,
                          const struct mi_cases *c, const float *x, int64_t D)
 {
@@ -295,6 +325,7 @@ int main(void)
     test_sign_rule();
     test_components();
     test_controls();
+    test_shuffled_pairs();
     test_refusals();
     test_angles();
     test_null();
