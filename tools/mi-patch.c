@@ -20,7 +20,7 @@ static const char *const alignments[] = {"end", "span", "mean", NULL};
 
 struct options {
     const char *model, *output, *input, *prompt, *shard, *max_memory, *pos, *metric_pos;
-    const char *chat, *system, *sides, *from, *paths;
+    const char *chat, *system, *sides, *from, *paths, *along, *across;
     struct mi_strings at, metrics, variants;
     bool dry_run, other_model, no_bos, add_generation_prompt, parse_special, together, aggregate;
     long threads, seed, batch, bootstrap;
@@ -37,7 +37,7 @@ struct work {
     struct mi_source source;
     struct mi_session session;
     struct mi_measures measures;
-    struct mi_material means;
+    struct mi_material means, directions;
     struct mi_sweep_options sweep;
     struct mi_writer out;
     struct mi_arena arena;
@@ -51,12 +51,14 @@ static const struct mi_tool tool = {
         "       mi-patch -m MODEL --variant LABEL=EDIT... --metric LIST [OPTION]... [PROMPTS]",
     .about =
         "Change one part of a model's run at a time, and write what that does to the figures:\n"
-        "put the values of a source prompt into the run of a base prompt (patching), take\n"
-        "values away (--ablate), follow a path (--paths), or apply edits (--variant).",
+        "put the values of a source prompt into the run of a base prompt (patching; with --along\n"
+        "and --across a part of them), take values away (--ablate), follow a path (--paths), or "
+        "apply edits (--variant).",
     .examples =
         "  mi-patch -m model.gguf --at 'resid_post:*' --pos all --metric logit_diff pairs.jsonl\n"
         "  mi-patch -m model.gguf --at 'z:*.*' --together --metric logp,kl --aggregate "
         "pairs.jsonl\n"
+        "  mi-patch -m model.gguf --along honesty.mi --together --metric logp pairs.jsonl\n"
         "  mi-patch -m model.gguf --at 'z:*.*' --paths 'k:5.*' --metric logit_diff pairs.jsonl\n"
         "  mi-patch -m model.gguf --variant '2=add resid_post:9 d.mi * 2' --metric kl texts\n",
 };
@@ -86,7 +88,12 @@ static void check_kind(const struct options *opt)
     if (opt->variants.n > 0 && (opt->at.n > 0 || opt->ablate || opt->paths))
         mi_tool_misuse("--variant says itself what is changed: --at, --ablate and --paths do not "
                        "go with it");
-    if (opt->variants.n == 0 && opt->at.n == 0)
+    if (opt->along && opt->across)
+        mi_tool_misuse("--along and --across are two things");
+    if ((opt->along || opt->across) && (opt->ablate || opt->variants.n > 0 || opt->paths))
+        mi_tool_misuse("--along and --across patch: --ablate, --variant and --paths do not go with "
+                       "them");
+    if (opt->variants.n == 0 && opt->at.n == 0 && !opt->along && !opt->across)
         mi_tool_misuse("--at names the sites to change (or --variant the edits)");
     if (opt->paths && opt->ablate)
         mi_tool_misuse("--paths and --ablate are two things");
@@ -151,6 +158,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
         MI_CHOICE(0, "mode", "MODE", &opt->mode, modes, "which of them is changed: base or source"),
         MI_CHOICE(0, "align", "KIND", &opt->align, alignments, "how unequal prompts match"),
         MI_FLAG(0, "together", &opt->together, "change all positions at once"),
+        MI_STRING(0, "along", "FILE", &opt->along, "patch the part along these directions only"),
+        MI_STRING(0, "across", "FILE", &opt->across, "patch all but the part along them"),
         MI_CHOICE(0, "ablate", "KIND", &opt->ablate, ablations, "take values away instead"),
         MI_STRING(0, "from", "FILE", &opt->from, "statistics for --ablate mean"),
         MI_LIST(0, "variant", "LABEL=EDIT", &opt->variants,
@@ -238,6 +247,29 @@ static int open_means(struct work *w, const struct options *opt, struct mi_error
     return r;
 }
 
+/* Without --at every place that the file has a direction for is changed. */
+static int open_directions(struct work *w, const struct options *opt, struct mi_error *err)
+{
+    const char *path = opt->along ? opt->along : opt->across;
+    const struct mi_dims *dims = &w->session.model.config.dims;
+    struct mi_material *m = &w->directions;
+    struct mi_places none = {0};
+    char text[48];
+    int r;
+
+    if (!path)
+        return 0;
+    r = mi_material_read(m, path, &none, err);
+    if (r == 0 && mi_header_same_model(&m->header, &w->header, opt->other_model, err) < 0)
+        r = mi_fail_in(err, "'%s'", mi_quote(path));
+    for (size_t i = 0; i < m->n_dirs && opt->at.n == 0 && r == 0; i++)
+        r = mi_places_parse(&w->sweep.places, mi_place_text(&m->dir[i].place, text), dims, err);
+    w->sweep.directions = m;
+    w->sweep.is_across = opt->across != NULL;
+    w->sweep.effects.method = opt->across ? "across" : "along";
+    return r;
+}
+
 static int choose(struct work *w, const struct options *opt, struct mi_error *err)
 {
     static const enum mi_align align[] = {MI_ALIGN_END, MI_ALIGN_SPAN, MI_ALIGN_MEAN};
@@ -266,6 +298,8 @@ static int choose(struct work *w, const struct options *opt, struct mi_error *er
             r = mi_fail_in(err, "--at");
     if (r == 0 && opt->paths && (r = mi_places_parse(&o->receivers, opt->paths, dims, err)) < 0)
         r = mi_fail_in(err, "--paths");
+    if (r == 0)
+        r = open_directions(w, opt, err);
     if (r == 0)
         r = mi_sweep_check(o, dims, err);
     if (r == 0)
@@ -323,6 +357,7 @@ static struct mi_value resolved_options(struct work *w, const struct options *op
     set_text(a, &map, "align", is_edit ? NULL : alignments[opt->align]);
     set_text(a, &map, "together", opt->together ? "true" : NULL);
     set_text(a, &map, "paths", opt->paths);
+    set_text(a, &map, "directions", w->sweep.directions ? w->directions.digest : NULL);
     if (opt->aggregate) {
         snprintf(text, sizeof text, "%ld replicates, level %.17g", opt->bootstrap, opt->level);
         set_text(a, &map, "aggregate", text);
@@ -379,19 +414,28 @@ static void add_all(struct mi_arena *a, struct mi_value *list, const struct mi_v
         mi_push(a, list, more->as.array.item[i]);
 }
 
+static void add_material(struct mi_arena *a, struct mi_value *list, const char *name,
+                         const struct mi_material *m)
+{
+    struct mi_value one = mi_map();
+
+    add_all(a, list, &m->inputs);
+    mi_set(a, &one, "name", mi_str(name));
+    mi_set(a, &one, "digest", mi_str_dup(a, m->digest));
+    mi_push(a, list, one);
+}
+
 static int finish_stream(struct work *w, struct mi_error *err)
 {
     struct mi_arena *a = &w->arena;
-    struct mi_value inputs = mi_source_inputs(&w->source, a), one = mi_map();
+    struct mi_value inputs = mi_source_inputs(&w->source, a);
     int r;
 
     add_all(a, &inputs, &w->measures.inputs);
-    if (w->sweep.means) {
-        add_all(a, &inputs, &w->means.inputs);
-        mi_set(a, &one, "name", mi_str("stat"));
-        mi_set(a, &one, "digest", mi_str_dup(a, w->means.digest));
-        mi_push(a, &inputs, one);
-    }
+    if (w->sweep.means)
+        add_material(a, &inputs, "stat", &w->means);
+    if (w->sweep.directions)
+        add_material(a, &inputs, "dir", &w->directions);
     for (int i = 0; i < w->sweep.n_variants; i++) {
         struct mi_value more = mi_editor_inputs(&w->sweep.variant[i].edits, a);
 
@@ -452,6 +496,7 @@ static void close_all(struct work *w)
     mi_places_free(&w->sweep.places);
     mi_places_free(&w->sweep.receivers);
     mi_material_free(&w->means);
+    mi_material_free(&w->directions);
     mi_measures_free(&w->measures);
     mi_session_close(&w->session);
     mi_source_close(&w->source);

@@ -18,7 +18,7 @@ struct group {
     bool is_difference; /* shares were refused, or there is no source: raw differences */
 };
 
-static const char *const group_keys[] = {"id", "method", "metric", "at", "site", NULL};
+static const char *const group_keys[] = {"id", "method", "subspace", "metric", "at", "site", NULL};
 
 static enum shape shape_of(const struct mi_value *body)
 {
@@ -76,6 +76,9 @@ static void set_place(char *text, size_t size, const struct mi_value *body, bool
         snprintf(text, size, "%.40s:%lld.%lld", site, (long long)layer, (long long)head);
     else
         snprintf(text, size, "%.40s:%lld", site, (long long)layer);
+    if (mi_is(mi_get(body, "draw"), MI_INT))
+        snprintf(text + strlen(text), size - strlen(text), " draw %lld",
+                 (long long)mi_get_int(body, "draw", 0));
 }
 
 /* "-3", or with the prompt at hand "5 ' Paris'". */
@@ -149,7 +152,7 @@ static void add_map(struct mi_page *p, const struct mi_source *s, const struct g
 static void add_lines(struct mi_page *p, const struct group *g)
 {
     struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_LINES);
-    char text[32];
+    char text[32], draw[32];
 
     for (int turn = 0; turn < 2; turn++)
         for (size_t i = 0; i < g->n; i++) {
@@ -157,8 +160,12 @@ static void add_lines(struct mi_page *p, const struct group *g)
 
             snprintf(text, sizeof text, "%lld", (long long)mi_get_int(g->record[i], "layer", -1));
             k = mi_chart_x(c, text);
+            draw[0] = '\0';
+            if (mi_is(mi_get(g->record[i], "draw"), MI_INT))
+                snprintf(draw, sizeof draw, "draw %lld",
+                         (long long)mi_get_int(g->record[i], "draw", 0));
             if (turn)
-                set_point(g, mi_chart_series(c, ""), k, g->record[i]);
+                set_point(g, mi_chart_series(c, draw), k, g->record[i]);
         }
     c->x_title = "layer";
     mi_page_chart(p, c);
@@ -265,13 +272,15 @@ static void add_title(struct mi_page *p, const struct group *g)
     const struct mi_value *body = g->record[0];
     const char *id = mi_get_str(body, "id", NULL), *at = mi_get_str(body, "at", NULL);
     const char *refused = mi_get_str(body, "refused", NULL);
+    const char *subspace = mi_get_str(body, "subspace", NULL);
     bool has_site = g->shape != BY_PATH && mi_get_str(body, "site", NULL);
     char n[64] = "one prompt";
 
     if (!id)
         snprintf(n, sizeof n, "%lld prompts or pairs", (long long)mi_get_int(body, "n", 0));
-    mi_page_sayf(p, MI_PART_TITLE, "%s%s%s%s: %s%s%s, %s", mi_get_str(body, "method", ""),
-                 has_site ? " " : "", has_site ? mi_get_str(body, "site", "") : "", words[g->shape],
+    mi_page_sayf(p, MI_PART_TITLE, "%s%s%s%s%s%s: %s%s%s, %s", mi_get_str(body, "method", ""),
+                 subspace ? " " : "", subspace ? subspace : "", has_site ? " " : "",
+                 has_site ? mi_get_str(body, "site", "") : "", words[g->shape],
                  mi_get_str(body, "metric", ""), at ? " at " : "", at ? at : "", id ? id : n);
     mi_page_sayf(p, MI_PART_ASIDE, "%s%s%s",
                  g->is_difference ? "figure of the changed run less that of the base run"
@@ -281,7 +290,8 @@ static void add_title(struct mi_page *p, const struct group *g)
 
 static void add_group(struct mi_page *p, const struct mi_source *s, struct group *g)
 {
-    static const char *const skip[] = {"direction", "id", "method", "metric", "at", NULL};
+    static const char *const skip[] = {"direction", "id", "method", "subspace",
+                                       "metric",    "at", NULL};
     struct mi_value some = mi_array();
     struct mi_table t = {0};
     size_t n_shares = 0;

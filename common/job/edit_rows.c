@@ -168,7 +168,7 @@ static void set_flags(struct mi_editor_state *st, struct mi_ready *ready,
         double p;
 
         x = w->at.head >= 0 ? x + w->at.head * view->ld_head : joined(st, view, x);
-        p = (double)mi_dot(x, ready->when_v, ready->when_width);
+        p = (double)mi_dot(x, ready->when_space.v, ready->when_space.width);
         *flag_of(ready, &view->row[r]) = w->is_less ? p < w->threshold : p > w->threshold;
     }
 }
@@ -196,17 +196,15 @@ static bool add_along(float *x, float c, const float *v, int64_t n)
 static bool apply_direction(const struct mi_ready *ready, const struct mi_ready_place *at, float *x)
 {
     bool is_changed = false;
-    int64_t n = at->v_width;
+    const float *v = at->space.v;
+    int64_t n = at->space.width;
 
     switch (ready->edit->op) {
-    case MI_EDIT_ADD: return add_along(x, at->c, at->v, n);
-    case MI_EDIT_SET: return add_along(x, at->c - mi_dot(x, at->v, n), at->v, n);
+    case MI_EDIT_ADD: return add_along(x, at->c, v, n);
+    case MI_EDIT_SET: return add_along(x, at->c - mi_dot(x, v, n), v, n);
     default:
-        for (int k = 0; k < at->n_v; k++) {
-            const float *v = at->v + k * n;
-
+        for (int k = 0; k < at->space.n; k++, v += n)
             is_changed |= add_along(x, -mi_dot(x, v, n), v, n);
-        }
         return is_changed;
     }
 }
@@ -341,7 +339,7 @@ static int edit_row(struct mi_editor_state *st, const struct mi_ready *ready,
     float *x = view->x + r * view->ld;
     int changed = 0;
 
-    if (at->v && at->v_width != view->width) { /* one vector over all heads */
+    if (at->space.v && at->space.width != view->width) { /* one vector over all heads */
         float *y = joined(st, view, x);
 
         if (!apply_direction(ready, at, y))

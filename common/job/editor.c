@@ -421,7 +421,7 @@ struct mi_value mi_editor_inputs(const struct mi_editor *e, struct mi_arena *a)
 static void free_ready(struct mi_ready *r)
 {
     for (size_t p = 0; r->at && p < r->edit->places.n; p++) {
-        mi_free(r->at[p].v);
+        mi_subspace_free(&r->at[p].space);
         mi_free(r->at[p].mean);
     }
     for (size_t i = 0; i < r->cap_slots; i++) {
@@ -431,7 +431,7 @@ static void free_ready(struct mi_ready *r)
     for (size_t i = 0; i < r->cap_flags; i++)
         mi_free(r->flags[i].at);
     mi_free(r->at);
-    mi_free(r->when_v);
+    mi_subspace_free(&r->when_space);
     mi_free(r->slot);
     mi_free(r->flags);
 }

@@ -4,16 +4,15 @@
 
 #include "job/editor.h"
 #include "job/material.h"
+#include "job/subspace.h"
 
 /* One place of an edit, with what it needs there. */
 struct mi_ready_place {
     struct mi_place place;
     int64_t rows, width; /* heads x width of one position; width 0: as many as there are keys */
-    float *v;            /* [n_v, v_width] unit vectors */
-    int n_v;
-    int64_t v_width; /* width, or rows * width when it spans all heads */
-    float c;         /* length added, or projection set */
-    float *mean;     /* [rows * width] */
+    struct mi_subspace space; /* of a direction */
+    float c;                  /* length added, or projection set */
+    float *mean;              /* [rows * width] */
 };
 
 /* What an edit knows about the item of one sequence, until another item takes its slot. */
@@ -37,11 +36,10 @@ struct mi_ready {
     const struct mi_edit *edit;
     struct mi_material *source, *when_source; /* NULL: none */
     uint64_t seed;
-    int ordinal;               /* in the list: two noises at one place differ */
-    struct mi_ready_place *at; /* [edit->places.n] */
-    float *when_v;             /* [when_width] */
-    int64_t when_width;
-    bool when_inside; /* the condition is read at a place that this edit writes */
+    int ordinal;                   /* in the list: two noises at one place differ */
+    struct mi_ready_place *at;     /* [edit->places.n] */
+    struct mi_subspace when_space; /* one vector */
+    bool when_inside;              /* the condition is read at a place that this edit writes */
     struct mi_edit_slot *slot;
     size_t cap_slots;
     struct mi_edit_flags *flags;

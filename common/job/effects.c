@@ -64,6 +64,8 @@ static struct mi_effect_record describe(const struct mi_effects *e,
         .offset = s->offset,
         .to = s->to,
         .variant = s->variant,
+        .subspace = s->subspace,
+        .draw = s->draw,
         .method = e->o->method,
         .metric = q->metric->id,
         .at = is_projection ? q->at_text : NULL,
@@ -106,6 +108,8 @@ static struct mi_effect_cell *cell_of(struct mi_effects *e, const struct mi_effe
 
     mi_buf_addf(&key, "%s %lld %s ", s->place ? mi_place_text(s->place, text) : "",
                 (long long)s->offset, s->to ? s->to : "");
+    if (s->subspace)
+        mi_buf_addf(&key, "%lld %s", (long long)s->draw, s->subspace);
     mi_buf_add_text(&key, s->variant ? s->variant : "");
     i = mi_intern_add(&e->keys, mi_buf_text(&key), key.len);
     mi_buf_free(&key);
@@ -117,6 +121,7 @@ static struct mi_effect_cell *cell_of(struct mi_effects *e, const struct mi_effe
     c->subject.position = -1;
     c->subject.to = keep_text(e, s->to);
     c->subject.variant = keep_text(e, s->variant);
+    c->subject.subspace = keep_text(e, s->subspace);
     if (s->place)
         c->place = *s->place;
     return c;
@@ -215,6 +220,7 @@ static int put_aggregate(struct mi_effects *e, const struct mi_effect_cell *c, i
     mi_effect_figures(&f, &cases, resamples, e->o->level);
     rec = describe(e, &s, metric);
     rec.n = cases.n;
+    rec.groups = col->n_groups;
     rec.base = f.base;
     rec.source = f.source;
     rec.patched = f.patched;

@@ -9,7 +9,7 @@
 #include "stream/writer.h"
 
 struct mi_effects_options {
-    const char *method;  /* patch, zero, mean, resample, edit, path */
+    const char *method;  /* patch, along, across, zero, mean ... */
     bool aggregate;      /* write aggregates after the records of the pairs */
     int32_t n_bootstrap; /* replicates; 0: no intervals */
     double level;
@@ -21,6 +21,8 @@ struct mi_effect_subject {
     const struct mi_place *place; /* NULL: a variant */
     int64_t position, offset;     /* of the base prompt; -1 and 0: all at once */
     const char *to, *variant;     /* may be NULL */
+    const char *subspace;         /* method of the direction patched along or across, or NULL */
+    int64_t draw;                 /* of it; -1: none */
 };
 
 struct mi_effects {

@@ -2,6 +2,7 @@
 
 #include "base/escape.h"
 #include "base/hash.h"
+#include "base/mem.h"
 #include "job/item.h"
 #include "stream/reader.h"
 
@@ -208,37 +209,44 @@ static int fit_of(const struct mi_place *have, const struct mi_place *at)
     return 1 + (have->site == at->site) + 2 * (have->head == at->head);
 }
 
-const struct mi_dir_record *mi_material_dir(const struct mi_material *m, const struct mi_place *at,
-                                            struct mi_error *err)
+int mi_material_dirs(const struct mi_material *m, const struct mi_place *at,
+                     const struct mi_dir_record **dir, struct mi_error *err)
 {
-    const struct mi_dir_record *best = NULL;
-    int best_fit = 0, n_best = 0;
+    int best = m->n_dirs == 1 ? 0 : 1, n = 0;
     char text[48];
 
-    if (m->n_dirs == 1)
-        return &m->dir[0];
     for (size_t i = 0; i < m->n_dirs; i++) {
         int fit = fit_of(&m->dir[i].place, at);
 
-        if (fit > best_fit) {
-            best_fit = fit;
-            best = &m->dir[i];
-            n_best = 1;
-        } else if (fit && fit == best_fit) {
-            n_best++;
-        }
+        if (m->n_dirs > 1 && fit < best)
+            continue;
+        if (fit > best)
+            n = 0;
+        best = fit;
+        dir[n++] = &m->dir[i];
     }
-    if (n_best == 1)
-        return best;
     if (m->n_dirs == 0)
-        mi_fail(err, MI_EXIT_DATA, "'%s' holds no directions", mi_quote(m->name));
-    else if (n_best == 0)
-        mi_fail(err, MI_EXIT_DATA, "'%s' has no direction for %s", mi_quote(m->name),
-                mi_place_text(at, text));
-    else
+        return mi_fail(err, MI_EXIT_DATA, "'%s' holds no directions", mi_quote(m->name));
+    if (n == 0)
+        return mi_fail(err, MI_EXIT_DATA, "'%s' has no direction for %s", mi_quote(m->name),
+                       mi_place_text(at, text));
+    return n;
+}
+
+const struct mi_dir_record *mi_material_dir(const struct mi_material *m, const struct mi_place *at,
+                                            struct mi_error *err)
+{
+    const struct mi_dir_record **dir = mi_alloc_n(m->n_dirs, sizeof *dir), *first = NULL;
+    int n = mi_material_dirs(m, at, dir, err);
+    char text[48];
+
+    if (n == 1)
+        first = dir[0];
+    else if (n > 1)
         mi_fail(err, MI_EXIT_DATA, "'%s' has %d directions for %s; keep one (mi-direction select)",
-                mi_quote(m->name), n_best, mi_place_text(at, text));
-    return NULL;
+                mi_quote(m->name), n, mi_place_text(at, text));
+    mi_free(dir);
+    return first;
 }
 
 int mi_material_mean(struct mi_material *m, const struct mi_place *at, int64_t n, float *mean,

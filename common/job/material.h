@@ -42,9 +42,12 @@ int mi_material_read(struct mi_material *m, const char *path, const struct mi_pl
 int mi_material_replay(struct mi_material *m, const char *digest, const struct mi_value *records,
                        struct mi_error *err) MI_MUST_USE;
 
-/* The direction for a place: same layer (and head, when the place has one), the same site
- * before others; the only one of the stream serves every place. NULL with err set: none, or
- * several that fit alike. */
+/* The directions for a place, into dir [n_dirs]: same layer (and head, when the place has one),
+ * the same site before others, in the order of the stream; the only one of a stream serves every
+ * place. How many; MI_EXIT_DATA: none. */
+int mi_material_dirs(const struct mi_material *m, const struct mi_place *at,
+                     const struct mi_dir_record **dir, struct mi_error *err) MI_MUST_USE;
+/* The one direction. NULL with err set: none, or several that fit alike. */
 const struct mi_dir_record *mi_material_dir(const struct mi_material *m, const struct mi_place *at,
                                             struct mi_error *err);
 /* The mean at a place: the same site, layer and head; of a record of all heads, that head's

@@ -67,8 +67,9 @@ static struct set *find_set(struct spread *s, const struct mi_effect_record *e)
     int64_t had = s->keys.n, i;
     struct set *set;
 
-    mi_buf_addf(&key, "%d\n%s\n%s\n%s\n%s\n%s\n%d %d", (int)e->place.site, e->method, e->metric,
-                text(e->at), text(e->direction), text(e->to), e->place.head >= 0, e->position >= 0);
+    mi_buf_addf(&key, "%d\n%s\n%s\n%s\n%s\n%s\n%s %lld\n%d %d", (int)e->place.site, e->method,
+                e->metric, text(e->at), text(e->direction), text(e->to), text(e->subspace),
+                (long long)e->draw, e->place.head >= 0, e->position >= 0);
     i = mi_intern_add(&s->keys, mi_buf_text(&key), key.len);
     mi_buf_free(&key);
     s->set = mi_grow(s->set, &s->cap, (size_t)i + 1, sizeof *s->set);
@@ -80,6 +81,7 @@ static struct set *find_set(struct spread *s, const struct mi_effect_record *e)
     set->first.metric = keep(s, e->metric);
     set->first.at = keep(s, e->at);
     set->first.to = keep(s, e->to);
+    set->first.subspace = keep(s, e->subspace);
     set->has_layers = e->place.layer >= 0;
     set->has_heads = e->place.head >= 0;
     set->has_positions = e->position >= 0;
@@ -190,6 +192,10 @@ static struct mi_value describe(struct mi_arena *a, const struct set *set)
     mi_set(a, &of, "method", mi_str(e->method));
     mi_set(a, &of, "subject", mi_str(e->metric));
     mi_set(a, &of, "at", e->at ? mi_str(e->at) : mi_nil());
+    if (e->subspace) {
+        mi_set(a, &of, "subspace", mi_str(e->subspace));
+        mi_set(a, &of, "draw", e->draw >= 0 ? mi_int(e->draw) : mi_nil());
+    }
     mi_set(a, &of, "to", e->to ? mi_str(e->to) : mi_nil());
     mi_set(a, &of, "pairs", mi_int(set->pairs.n));
     mi_set(a, &of, "groups", mi_int(set->groups.n));

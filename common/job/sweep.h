@@ -5,6 +5,11 @@
  *
  *     patch      the source's value at the matching position (job/pair.h); with `mean`
  *                alignment the source's mean over its positions
+ *                with directions, of the source's value the part in the subspace P of the place's
+ *                direction, x + P (x_source - x) (`along`), or all but that part,
+ *                x + (I - P) (x_source - x) (`across`); each direction of a place by itself:
+ *                distributed interchange (Geiger et al. 2024, "Finding alignments ..."), the
+ *                subspace given
  *     zero       zeros
  *     mean       the mean of a statistics stream
  *     resample   the value of another pair's base prompt at the matching position: of the pairs
@@ -54,10 +59,12 @@ struct mi_sweep_options {
     struct mi_places receivers; /* of paths */
     const struct mi_pos *pos;
     enum mi_align align;
-    const char *sides;         /* "BASE,SOURCE" */
-    bool is_noise;             /* the two change roles; target and foil stay the base side's */
-    bool is_together;          /* all positions in one change */
-    struct mi_material *means; /* of `mean` */
+    const char *sides;              /* "BASE,SOURCE" */
+    bool is_noise;                  /* the two change roles; target and foil stay the base side's */
+    bool is_together;               /* all positions in one change */
+    struct mi_material *means;      /* of `mean` */
+    struct mi_material *directions; /* of `patch`: patch within their subspaces; NULL: all */
+    bool is_across;                 /* all but the subspace */
     struct mi_sweep_variant *variant; /* [n_variants] of `edit` */
     int n_variants;
     uint64_t seed;

@@ -154,19 +154,39 @@ static int flush(struct mi_sweep_state *w, struct queue *q, struct mi_error *err
     return r;
 }
 
+/* basis NULL: the whole place. */
 static int add(struct mi_sweep_state *w, struct queue *q, size_t place, int64_t k,
-               struct mi_error *err)
+               const struct mi_sweep_basis *basis, struct mi_error *err)
 {
     const struct mi_place *at = &w->o->places.item[place];
-    int i = q->n++;
+    int i = q->n++, r;
 
     q->subject[i] = (struct mi_effect_subject){
         .place = at,
         .position = k < 0 ? -1 : w->align.base[k],
         .offset = k < 0 ? 0 : k - w->align.n,
+        .subspace = basis ? basis->method : NULL,
+        .draw = basis ? basis->draw : -1,
     };
     q->track[i] = (struct mi_track){.write = &q->write[i], .n_writes = 1};
-    return mi_sweep_write(w, at, place, k, &q->write[i], err);
+    r = mi_sweep_write(w, at, place, k, &q->write[i], err);
+    q->write[i].subspace = basis ? &basis->space : NULL;
+    q->write[i].is_across = w->o->is_across;
+    if (r == 0 && q->n == w->chunk)
+        r = flush(w, q, err);
+    return r;
+}
+
+/* All changes at one place and position. */
+static int add_all(struct mi_sweep_state *w, struct queue *q, size_t place, int64_t k,
+                   struct mi_error *err)
+{
+    const struct mi_sweep_bases *b = w->bases ? &w->bases[place] : NULL;
+    int r = 0;
+
+    for (int i = 0; i < (b ? b->n : 1) && r == 0; i++)
+        r = add(w, q, place, k, b ? &b->item[i] : NULL, err);
+    return r;
 }
 
 int mi_sweep_places(struct mi_sweep_state *w, struct mi_error *err)
@@ -176,11 +196,8 @@ int mi_sweep_places(struct mi_sweep_state *w, struct mi_error *err)
     int r = 0;
 
     for (size_t p = 0; p < w->o->places.n && r == 0; p++)
-        for (int64_t k = all ? -1 : 0; k < (all ? 0 : w->align.n) && r == 0; k++) {
-            r = add(w, q, p, k, err);
-            if (r == 0 && q->n == w->chunk)
-                r = flush(w, q, err);
-        }
+        for (int64_t k = all ? -1 : 0; k < (all ? 0 : w->align.n) && r == 0; k++)
+            r = add_all(w, q, p, k, err);
     if (r == 0)
         r = flush(w, q, err);
     mi_free(q);

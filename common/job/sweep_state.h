@@ -7,6 +7,16 @@
 
 enum { MI_SWEEP_CHUNK = 64 }; /* changed runs in one call of mi_tracks_run, at most */
 
+/* The subspaces of a place, one change each. */
+struct mi_sweep_bases {
+    struct mi_sweep_basis {
+        struct mi_subspace space;
+        const char *method; /* the direction's */
+        int64_t draw;       /* of a control, -1: none */
+    } * item;               /* [n] */
+    int n;
+};
+
 /* A prompt that was run as it is. */
 struct mi_plain_run {
     struct mi_subject subject;
@@ -27,6 +37,7 @@ struct mi_sweep_state {
     struct mi_tracks tracks;
     struct mi_places base_sites, source_sites; /* whole sites whose values are kept */
     float **mean;                              /* [places n] of `mean` */
+    struct mi_sweep_bases *bases;              /* [places n]; NULL: places as a whole */
     int64_t limit;
     /* the pair in hand */
     struct mi_pair pair;

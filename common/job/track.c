@@ -99,7 +99,32 @@ static int64_t find_position(const struct mi_write *w, int64_t position)
     return -1;
 }
 
-static bool write_row(const struct mi_write *w, const struct mi_view *view, int r)
+/* The part in the subspace, of every head by itself or of all as one. */
+static bool swap_row(struct mi_tracks *p, const struct mi_write *w, const struct mi_view *view,
+                     float *x, const float *y, int n_heads)
+{
+    const struct mi_subspace *s = w->subspace;
+    int64_t n = view->width;
+    bool is_changed = false;
+    float *all;
+
+    p->tmp = mi_grow(p->tmp, &p->cap_tmp, 2 * (size_t)s->width, sizeof *p->tmp);
+    all = p->tmp + s->width;
+    for (int h = 0; s->width == n && h < n_heads; h++)
+        is_changed |= mi_subspace_swap(s, w->is_across, x + h * view->ld_head, y + h * n, p->tmp);
+    if (s->width == n)
+        return is_changed;
+    for (int h = 0; h < n_heads; h++)
+        memcpy(all + h * n, x + h * view->ld_head, (size_t)n * sizeof *x);
+    if (!mi_subspace_swap(s, w->is_across, all, y, p->tmp))
+        return false;
+    for (int h = 0; h < n_heads; h++)
+        memcpy(x + h * view->ld_head, all + h * n, (size_t)n * sizeof *x);
+    return true;
+}
+
+static bool write_row(struct mi_tracks *p, const struct mi_write *w, const struct mi_view *view,
+                      int r)
 {
     int64_t position = view->row[r].position, i = find_position(w, position);
     int from = w->at.head >= 0 ? w->at.head : 0;
@@ -110,6 +135,9 @@ static bool write_row(const struct mi_write *w, const struct mi_view *view, int 
 
     if (i < 0)
         return false;
+    if (w->subspace)
+        return swap_row(p, w, view, view->x + r * view->ld + from * view->ld_head, w->x + i * w->ld,
+                        to - from);
     for (int h = from; h < to; h++) {
         const float *y = w->x ? w->x + i * w->ld + (h - from) * stride : NULL;
 
@@ -118,7 +146,8 @@ static bool write_row(const struct mi_write *w, const struct mi_view *view, int 
     return is_changed;
 }
 
-static void write_rows(const struct mi_track *t, struct mi_view *view, int first, int n)
+static void write_rows(struct mi_tracks *p, const struct mi_track *t, struct mi_view *view,
+                       int first, int n)
 {
     for (int i = 0; i < t->n_writes; i++) {
         const struct mi_write *w = &t->write[i];
@@ -126,7 +155,7 @@ static void write_rows(const struct mi_track *t, struct mi_view *view, int first
         if (w->at.site != view->site || w->at.layer != view->layer)
             continue;
         for (int r = first; r < first + n; r++)
-            if (write_row(w, view, r))
+            if (write_row(p, w, view, r))
                 view->is_written = true;
     }
 }
@@ -173,7 +202,7 @@ static int visit_track(struct mi_tracks *p, const struct mi_track *t, struct mi_
             return r;
         view->is_written |= part.is_written;
     }
-    write_rows(t, view, first, n);
+    write_rows(p, t, view, first, n);
     if (t->trace)
         keep_rows(t->trace, view, first, n);
     if (t->reading && view->site != MI_SITE_LOGITS)
@@ -334,6 +363,7 @@ void mi_tracks_free(struct mi_tracks *p)
     mi_free(p->sequence);
     mi_free(p->item);
     mi_free(p->logit_row);
+    mi_free(p->tmp);
     mi_free(p->wants);
     *p = (struct mi_tracks){0};
 }

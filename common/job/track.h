@@ -9,11 +9,13 @@
 
 #include "job/editor.h"
 #include "job/measure.h"
+#include "job/subspace.h"
 
 /* Values that replace others at one place: of position[i] the numbers x + i * ld, all that the
  * place has there (heads x width; one head's width). ld 0: one row for all; x NULL: zeros. At
- * sites with keys a row is [H, n_keys] (or [n_keys]), of which those in sight are written. A
- * number that is there already changes no bit. */
+ * sites with keys a row is [H, n_keys] (or [n_keys]), of which those in sight are written. With a
+ * subspace only the part of the values in it (or outside it, is_across) replaces. A number that is
+ * there already changes no bit. */
 struct mi_write {
     struct mi_place at;
     const int64_t *position; /* [n] ascending */
@@ -21,6 +23,8 @@ struct mi_write {
     const float *x;
     int64_t ld;
     int64_t n_keys;
+    const struct mi_subspace *subspace; /* orthonormal; NULL: the whole place */
+    bool is_across;
 };
 
 /* Values that a run had: every position of the prompt from `start` on, at whole sites. */
@@ -69,6 +73,8 @@ struct mi_tracks {
     size_t cap_logit;
     const struct mi_track *track; /* of the pass in hand */
     int n_track;
+    float *tmp; /* scratch of a write */
+    size_t cap_tmp;
     bool *wants;  /* [L + 1, MI_SITES] */
     int n_layers; /* blocks that the pass goes through */
 };

@@ -29,12 +29,15 @@ struct mi_value mi_effect_body(struct mi_arena *a, const struct mi_effect_record
 
     mi_set(a, &body, "id", str_or_nil(r->id));
     mi_set(a, &body, "n", mi_int(r->n));
+    mi_set(a, &body, "groups", r->groups > 0 ? mi_int(r->groups) : mi_nil());
     set_place(a, &body, r);
     mi_set(a, &body, "position", r->position >= 0 ? mi_int(r->position) : mi_nil());
     mi_set(a, &body, "offset", r->offset < 0 ? mi_int(r->offset) : mi_nil());
     mi_set(a, &body, "to", str_or_nil(r->to));
     mi_set(a, &body, "variant", str_or_nil(r->variant));
     mi_set(a, &body, "method", mi_str(r->method));
+    mi_set(a, &body, "subspace", str_or_nil(r->subspace));
+    mi_set(a, &body, "draw", r->subspace && r->draw >= 0 ? mi_int(r->draw) : mi_nil());
     mi_set(a, &body, "metric", mi_str(r->metric));
     mi_set(a, &body, "at", str_or_nil(r->at));
     mi_set(a, &body, "direction", str_or_nil(r->direction));
@@ -63,12 +66,15 @@ int mi_effect_read(const struct mi_value *body, struct mi_effect_record *r, stru
     *r = (struct mi_effect_record){
         .id = mi_get_str(body, "id", NULL),
         .n = mi_get_int(body, "n", -1),
+        .groups = mi_get_int(body, "groups", 0),
         .position = mi_get_int(body, "position", -1),
         .offset = mi_get_int(body, "offset", 0),
         .to = mi_get_str(body, "to", NULL),
         .variant = mi_get_str(body, "variant", NULL),
         .method = mi_get_str(body, "method", NULL),
         .metric = mi_get_str(body, "metric", NULL),
+        .subspace = mi_get_str(body, "subspace", NULL),
+        .draw = mi_get_int(body, "draw", -1),
         .at = mi_get_str(body, "at", NULL),
         .direction = mi_get_str(body, "direction", NULL),
         .base = mi_get_real(body, "base", none),

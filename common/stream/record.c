@@ -154,7 +154,7 @@ static int read_tokens(struct mi_arena *a, const struct mi_value *body, struct m
     if (p->n_prompt < 0 || p->n_prompt > n)
         return missing(err, "n_prompt");
     if (mi_is(mi_get(body, "offsets"), MI_ARRAY)) {
-        p->offset = read_ints(a, body, "offsets", 0, INT64_MAX, &n_offsets);
+        p->offset = read_ints(a, body, "offsets", -1, INT64_MAX, &n_offsets);
         if (!p->offset || n_offsets != n)
             return missing(err, "offsets");
     }

@@ -18,7 +18,8 @@ struct mi_prompt_record {
     int64_t n_tokens, n_prompt; /* n_prompt <= n_tokens; the rest was generated */
     const char *const *piece;   /* [n_tokens] bytes of each token */
     const size_t *piece_len;
-    const int64_t *offset; /* [n_tokens] byte of the rendered text where a piece starts, or NULL */
+    const int64_t *offset; /* [n_tokens] byte of the rendered text where a piece starts, -1 of one
+                              that is not in it (beginning of text); or NULL */
     const struct mi_span *spans;
     size_t n_spans;
     const struct mi_span *roles;

@@ -74,6 +74,12 @@ many() {
 	run_clean 2 mi-patch -m "$M" --at z:0 --metric kl --from x.mi p.jsonl
 	run_clean 2 mi-patch -m "$M" --at z:0 --metric kl --aggregate --shard 0/2 p.jsonl
 	run_clean 2 mi-patch -m "$M" --at z:0 --metric kl --ablate resample --shard 0/2 p.jsonl
+	for row in '--ablate zero' '--paths k:1' '--across d.mi'; do
+		# shellcheck disable=SC2086
+		run_clean 2 mi-patch -m "$M" --at z:0 --metric kl --along d.mi $row p.jsonl -o out.mi
+		says '--along and --across'
+	done
+	run_clean 2 mi-patch -m "$M" --metric kl --across d.mi --variant 'x=zero z:0' p.jsonl -o out.mi
 	run_clean 2 mi-patch -m "$M" --at resid_post:0 --metric kl --paths k:1 p.jsonl -o out.mi
 	says 'sends nothing'
 	run_clean 2 mi-patch -m "$M" --at z:1 --metric kl --paths k:0 p.jsonl -o out.mi
@@ -186,6 +192,99 @@ circuit() {
 	mi-patch -m "$C" --at resid_post:0 --metric logit_diff --aggregate mixed.jsonl | effects |
 		jq -s -e '[.[] | select(.id == null)] | length == 6 and
 			all(.[]; .effect == null and .lo == null and .refused != null and .difference != null)'
+}
+
+# ---- part of a place ----------------------------------------------------------------
+
+# Directions of the circuit's last layer: the difference of the two runs, and random ones.
+circuit_directions() {
+	mi-capture -m "$C" --at 'resid_post:1,z:1.2,z:1' --pos last c.jsonl -o acts.mi
+	mi-direction fit --sides base,source --method mean-diff,random --draws 3 acts.mi -o d.mi
+}
+
+@test "mi-patch: along the direction of the circuit is all, across it nothing" {
+	need jq
+	circuit_directions
+	for way in along across; do
+		mi-patch -m "$C" --$way d.mi --together --metric logit_diff c.jsonl | effects |
+			jq -s -e --arg way $way '(map(select(.subspace == "mean-diff")) | length == 3 and
+				all(.[]; .draw == null and .method == $way and
+				(.effect - (if $way == "along" then 1 else 0 end) | fabs) < 1e-5)) and
+				(map(select(.subspace == "random") | "\(.site) \(.head) \(.draw)") ==
+				["resid_post null 0", "resid_post null 1", "resid_post null 2", "z 2 0", "z 2 1",
+				"z 2 2", "z null 0", "z null 1", "z null 2"])'
+	done
+}
+
+@test "mi-patch: along a random direction, by the formula of the circuit's last step" {
+	need jq
+	circuit_directions
+	mi-view --full d.mi | jq -c 'select(.kind == "dir" and .method == "random"
+		and .site == "resid_post") | .v.data' >v
+	mi-view --full acts.mi | jq -c 'select(.kind == "act" and .site == "resid_post") | .x.data' >x
+	# c = <v, h_source - h>; h += c v (along), or h_source - c v (across); the final norm divides
+	# by the root of the mean square; x and y stand at 64 + 24 and 64 + 25
+	for way in along across; do
+		mi-patch -m "$C" --$way d.mi --at resid_post:1 --pos last --metric logit_diff c.jsonl |
+			effects | jq -c 'select(.subspace == "random") | .patched' >got
+		jq -c --arg way $way --slurpfile x x 'def dot($a; $b): [range($a | length) | $a[.] * $b[.]] | add;
+			. as $v | $x[0] as $h | $x[1] as $s
+			| dot($v; [range(128) | $s[.] - $h[.]]) as $c
+			| [range(128) | if $way == "along" then $h[.] + $c * $v[.] else $s[.] - $c * $v[.] end]
+			| (.[88] - .[89]) / ((dot(.; .) / 128 + 0.00001) | sqrt)' v >want
+		paste want got | awk '{ d = $1 - $2; if (d > 1e-5 || d < -1e-5) { print; bad = 1 } }
+			END { exit bad || NR != 3 }'
+	done
+}
+
+@test "mi-patch: along and across of what is read, and their aggregates" {
+	need jq
+	local i
+	for i in 0 1 2 3 4 5 6 7; do
+		printf '{"id": "b%s", "pair": %s, "side": "base", "text": "the city of %s is", "target": " in", "foil": " of"}\n' \
+			$i $i "$i$i"
+		printf '{"id": "s%s", "pair": %s, "side": "source", "text": "that is %s not"}\n' $i $i "$i"
+	done >eight.jsonl
+	mi-capture -m "$M" --at 'resid_post:*,z:1.1' --pos last eight.jsonl -o a.mi
+	mi-direction fit --sides base,source --method mean-diff,random --draws 2 a.mi -o all.mi
+	mi-direction select --method mean-diff all.mi -o d.mi
+	mi-patch -m "$M" --along all.mi --pos last --metric proj:d.mi@resid_post:1 --aggregate \
+		eight.jsonl -o along.mi
+	mi-view along.mi | grep '"kind":"effect"' | jq -s -e '
+		(map(select(.id != null and .layer == 1 and .subspace == "mean-diff" and .site == "resid_post"))
+		| length == 8 and all(.[]; (.patched - .source | fabs) < 1e-4)) and
+		(map(select(.id == null) | [.site, .layer, .subspace, .draw, .n, .groups]) ==
+		[["resid_post", 0, "mean-diff", null, 8, 8], ["resid_post", 0, "random", 0, 8, 8],
+		["resid_post", 0, "random", 1, 8, 8], ["z", 1, "mean-diff", null, 8, 8],
+		["z", 1, "random", 0, 8, 8], ["z", 1, "random", 1, 8, 8],
+		["resid_post", 1, "mean-diff", null, 8, 8], ["resid_post", 1, "random", 0, 8, 8],
+		["resid_post", 1, "random", 1, 8, 8]])' ||
+		mi-view along.mi | grep '"id":null' | jq -c '[.site, .layer, .subspace, .draw]'
+	mi-patch -m "$M" --across d.mi --at resid_post:1 --pos last --metric proj:d.mi@resid_post:1 \
+		eight.jsonl | effects | jq -s -e 'length == 8 and
+		all(.[]; (.patched - .base | fabs) < 1e-4 and (.source - .base | fabs) > 1e-3)'
+	# patching along and then what is left over is patching the place
+	mi-patch -m "$M" --along all.mi --metric logp eight.jsonl -o one.mi --batch 1 -j 1
+	mi-patch -m "$M" --along all.mi --metric logp eight.jsonl -o many.mi
+	same one.mi many.mi
+	# the same value changes no bit
+	sed 's/"the city of [0-9]* is"/"that"/; s/"that is . not"/"that"/' eight.jsonl >equal.jsonl
+	for way in along across; do
+		mi-patch -m "$M" --$way all.mi --metric logp equal.jsonl | effects |
+			jq -s -e 'length > 0 and all(.[]; .difference == 0)'
+	done
+}
+
+@test "mi-patch: directions that do not fit are refused" {
+	circuit_directions
+	run_clean 3 mi-patch -m "$M" --along d.mi --metric kl p.jsonl -o out.mi
+	run_clean 3 mi-patch -m "$C" --along d.mi --at resid_post:0 --metric kl c.jsonl -o out.mi
+	says 'no direction for resid_post:0'
+	run_clean 3 mi-patch -m "$C" --along d.mi --at q:1 --metric kl c.jsonl -o out.mi
+	run_clean 2 mi-patch -m "$C" --along d.mi --at pattern:1 --metric kl c.jsonl -o out.mi
+	run_clean 3 mi-patch -m "$C" --along acts.mi --at z:1 --metric kl c.jsonl -o out.mi
+	run_clean 4 mi-patch -m "$C" --along none.mi --metric kl c.jsonl -o out.mi
+	nothing_left out.mi
 }
 
 # ---- agreement with the other tools ------------------------------------------------

@@ -45,7 +45,7 @@ static void test_round_trip(void)
        "what");
     ok(r.base == 1 && r.source == 2 && r.patched == 1.5 && r.effect == 0.5 && r.lo == 0.25 &&
            r.hi == 0.75 && r.difference == 0.5 && r.difference_lo == 0.125 &&
-           r.difference_hi == 1 && !r.refused,
+           r.difference_hi == 1 && !r.refused && !r.subspace && r.draw < 0 && r.groups == 0,
        "figures");
     mi_arena_free(&a);
 }
@@ -57,7 +57,10 @@ static void test_nil(void)
     struct mi_effect_record r = {.n = 9,
                                  .position = -1,
                                  .variant = "2",
-                                 .method = "edit",
+                                 .groups = 8,
+                                 .method = "across",
+                                 .subspace = "random",
+                                 .draw = 3,
                                  .metric = "kl",
                                  .source = (double)NAN,
                                  .effect = (double)NAN,
@@ -66,10 +69,11 @@ static void test_nil(void)
 
     ok(mi_get(&body, "id")->kind == MI_NIL && mi_get(&body, "site")->kind == MI_NIL &&
            mi_get(&body, "position")->kind == MI_NIL && mi_get(&body, "offset")->kind == MI_NIL &&
-           mi_get(&body, "source")->kind == MI_NIL,
+           mi_get(&body, "source")->kind == MI_NIL && mi_get(&body, "to")->kind == MI_NIL,
        "what there is not is nil");
     ok(mi_effect_read(&body, &r, &err) == 0 && !r.id && !r.has_place && r.position == -1 &&
-           r.offset == 0 && isnan(r.source) && strcmp(r.refused, "because") == 0,
+           r.groups == 8 && strcmp(r.subspace, "random") == 0 && r.draw == 3 && r.offset == 0 &&
+           isnan(r.source) && strcmp(r.refused, "because") == 0,
        "and comes back");
     mi_arena_free(&a);
 }
