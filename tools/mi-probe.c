@@ -12,10 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum verb { EVAL, FIT, TRANSFER, RATE, DIFF, SPREAD, UNITS, VERDICT };
+enum verb { EVAL, PROJECT, FIT, TRANSFER, RATE, DIFF, SPREAD, UNITS, VERDICT };
 
 static const char *const verbs[] = {
     "eval",     "-d DIRECTIONS [OPTION]... [ACTS]  directions on activations they have not seen",
+    "project",  "-d DIRECTIONS [OPTION]... [ACTS]  every token's projection on the directions",
     "fit",      "[OPTION]... [ACTS]   a probe on some of the groups, evaluated on the others",
     "transfer", "--by FIELD [OPTION]... [ACTS]   probes of each domain, evaluated on each",
     "rate",     "[OPTION]... [RUN]...  how often texts say the target, the foil, neither",
@@ -47,6 +48,7 @@ struct options {
     struct mi_strings directions, of, gates;
     double above, below;
     int part, pool;
+    bool is_scaled, is_raw;
     long threads, seed, bootstrap, n_random, n_permuted, n_draws, n_top;
     struct mi_pos positions;
     struct mi_arena arena;
@@ -57,13 +59,14 @@ struct options {
 
 enum {
     E = 1 << EVAL,
+    P = 1 << PROJECT,
     F = 1 << FIT | 1 << TRANSFER,
     R = 1 << RATE,
     D = 1 << DIFF,
     S = 1 << SPREAD,
     U = 1 << UNITS,
     V = 1 << VERDICT,
-    ALL = E | F | R | D | S | U | V,
+    ALL = E | P | F | R | D | S | U | V,
 };
 
 static int parse(struct options *opt, int argc, char **argv)
@@ -75,16 +78,21 @@ static int parse(struct options *opt, int argc, char **argv)
         {1 << TRANSFER, MI_STRING(0, "by", "FIELD", &opt->by, "field that makes the domains")},
         {R | D, MI_STRING(0, "by", "FIELDS", &opt->by, "one figure for each value of them")},
         {F, MI_STRING(0, "method", "NAME", &opt->method, "as of mi-direction fit")},
-        {E, MI_LIST('d', "directions", "FILE", &opt->directions, "directions (may be repeated)")},
+        {E | P,
+         MI_LIST('d', "directions", "FILE", &opt->directions, "directions (may be repeated)")},
         {ALL ^ V, MI_STRING('o', "output", "FILE", &p->step.output, "write score records here")},
         {V, MI_STRING('o', "output", "FILE", &p->step.output, "write the verdict record here")},
         {F, MI_STRING(0, "probes", "FILE", &p->probes, "write the fitted directions here")},
         {E, MI_STRING(0, "sides", "POS,NEG", &p->acts.sides, "sides, if not as fitted")},
         {F | U, MI_STRING(0, "sides", "POS,NEG", &p->acts.sides, "without: label 1 and 0")},
-        {E | F | U, MI_STRING(0, "at", "PLACES", &p->acts.at, "at these places only")},
+        {E | P | F | U, MI_STRING(0, "at", "PLACES", &p->acts.at, "at these places only")},
+        {P, MI_STRING(0, "mean", "PLACES", &p->project.mean, "and the mean over these layers")},
+        {P, MI_FLAG(0, "scaled", &opt->is_scaled, "count in the distance of the sides")},
+        {P, MI_FLAG(0, "raw", &opt->is_raw, "do not take the threshold off")},
+        {P, MI_FLAG(0, "controls", &p->project.with_controls, "control directions as well")},
         {ALL ^ V, MI_STRING(0, "group-by", "FIELD", &p->acts.group_by, "what makes the groups")},
-        {E | U, MI_CHOICE(0, "part", "PART", &opt->part, parts, "groups to take")},
-        {E | U, MI_REAL(0, "fraction", "X", &p->acts.share, 0, 1, "share of groups in train")},
+        {E | P | U, MI_CHOICE(0, "part", "PART", &opt->part, parts, "groups to take")},
+        {E | P | U, MI_REAL(0, "fraction", "X", &p->acts.share, 0, 1, "share of groups in train")},
         {F, MI_REAL(0, "fraction", "X", &p->acts.share, 0.01, 0.99, "share of groups that fit")},
         {E | F | U, MI_CHOICE(0, "pool", "HOW", &opt->pool, pools, "one row a prompt")},
         {E | F, MI_STRING(0, "metric", "LIST", &opt->metric, "accuracy, pair_accuracy, auroc")},
@@ -105,14 +113,15 @@ static int parse(struct options *opt, int argc, char **argv)
         {V, MI_STRING(0, "refuted-by", "TEXT", &p->claim.refuted_by, "in words, for the report")},
         {F, MI_REAL(0, "l2", "X", &p->fit.l2, 1e-9, 1e9, "penalty of logistic regression")},
         {F, MI_REAL(0, "rtol", "X", &p->fit.rtol, 0, 1, "least eigenvalue mass-mean keeps")},
-        {ALL ^ V, MI_INT(0, "bootstrap", "N", &opt->bootstrap, 0, 1000000, "replicates; 0: none")},
-        {ALL ^ V, MI_REAL(0, "level", "X", &p->eval.level, 0.5, 0.9999, "of the intervals")},
+        {ALL ^ (V | P),
+         MI_INT(0, "bootstrap", "N", &opt->bootstrap, 0, 1000000, "replicates; 0: none")},
+        {ALL ^ (V | P), MI_REAL(0, "level", "X", &p->eval.level, 0.5, 0.9999, "of the intervals")},
         {E, MI_INT(0, "random", "N", &opt->n_random, 0, 10000, "random directions as a control")},
         {E | U, MI_INT(0, "permuted", "N", &opt->n_permuted, 0, 10000, "shuffles of the sides")},
         {F, MI_INT(0, "draws", "N", &opt->n_draws, 0, 10000, "draws of each control")},
         {U, MI_INT('k', "top", "K", &opt->n_top, 1, 10000000, "units to list")},
         {E, MI_FLAG(0, "allow-leak", &p->eval.allow_leak, "accept groups that were fitted on")},
-        {E, MI_FLAG(0, "other-model", &p->other_model, "accept a model as wide as this")},
+        {E | P, MI_FLAG(0, "other-model", &p->other_model, "accept a model as wide as this")},
         {ALL ^ V, MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws")},
         {ALL, MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed")},
     };
@@ -209,8 +218,10 @@ static void check_acts(struct options *opt)
 
     if (opt->verb == TRANSFER && !opt->by)
         mi_tool_misuse("--by names the field that makes the domains");
-    if (opt->verb == EVAL && opt->directions.n == 0)
+    if ((opt->verb == EVAL || opt->verb == PROJECT) && opt->directions.n == 0)
         mi_tool_misuse("-d names the directions");
+    if (opt->is_raw && opt->is_scaled)
+        mi_tool_misuse("--raw and --scaled exclude each other");
     if (method < 0)
         mi_tool_misuse("--method: %s", err.text);
     if (mi_method_info((enum mi_method)method)->is_control)
@@ -234,6 +245,10 @@ static void finish_options(struct options *opt)
     p->step.verb = verbs[2 * opt->verb];
     p->step.seed = opt->seed;
     p->acts.seed = p->eval.seed = p->fit.seed = p->scores.seed = (uint64_t)opt->seed;
+    p->project.seed = (uint64_t)opt->seed;
+    p->project.kind = opt->is_raw      ? MI_PROJECTION_RAW
+                      : opt->is_scaled ? MI_PROJECTION_SCALED
+                                       : MI_PROJECTION_SIGNED;
     p->eval.n_bootstrap = p->fit.n_bootstrap = p->scores.n_bootstrap = (int32_t)opt->bootstrap;
     p->fit.level = p->scores.level = p->eval.level;
     p->fit.share = p->acts.share;
@@ -245,7 +260,7 @@ static void finish_options(struct options *opt)
     for (int i = 0; opt->verb != VERDICT && i < opt->of.n; i++)
         if (mi_scores_key(&opt->arena, &p->scores.of, opt->of.item[i], &err) < 0)
             mi_tool_misuse("--of: %s", err.text);
-    p->eval.of = p->fit.of = p->scores.of;
+    p->eval.of = p->fit.of = p->project.of = p->scores.of;
 }
 
 /* ---- the run ------------------------------------------------------------------------ */
@@ -253,8 +268,8 @@ static void finish_options(struct options *opt)
 static int run(struct options *opt)
 {
     static int (*const verb[])(struct mi_probing *, struct mi_error *) = {
-        mi_probing_eval, mi_probing_fit,    mi_probing_fit,   mi_probing_rate,
-        mi_probing_diff, mi_probing_spread, mi_probing_units, mi_probing_verdict};
+        mi_probing_eval, mi_probing_project, mi_probing_fit,   mi_probing_fit,    mi_probing_rate,
+        mi_probing_diff, mi_probing_spread,  mi_probing_units, mi_probing_verdict};
     const struct mi_probing *p = &opt->p;
     struct mi_error err = {0};
     char usage[64];

@@ -211,6 +211,18 @@ static int read_stream(struct report *r, struct mi_source *s, const char *input,
 
 /* ---- writing ------------------------------------------------------------------------ */
 
+static void add_row(struct report *r, struct mi_value *rows, int stream,
+                    const struct mi_value *body)
+{
+    struct mi_value row = mi_map();
+
+    if (r->n > 1)
+        mi_set(&r->arena, &row, "stream", mi_int(stream));
+    for (size_t m = 0; m < body->as.map.n; m++)
+        mi_set(&r->arena, &row, body->as.map.member[m].key, body->as.map.member[m].value);
+    mi_push(&r->arena, rows, row);
+}
+
 /* All streams as one table; with several the first column numbers them. */
 static void print_tsv(struct mi_buf *b, struct report *r, const struct options *opt)
 {
@@ -220,13 +232,15 @@ static void print_tsv(struct mi_buf *b, struct report *r, const struct options *
     for (int i = 0; i < r->n; i++)
         for (size_t k = 0; k < r->source[i].bodies.as.array.n; k++) {
             const struct mi_value *body = &r->source[i].bodies.as.array.item[k];
-            struct mi_value row = mi_map();
+            struct mi_value tokens;
 
-            if (r->n > 1)
-                mi_set(&r->arena, &row, "stream", mi_int(i));
-            for (size_t m = 0; m < body->as.map.n; m++)
-                mi_set(&r->arena, &row, body->as.map.member[m].key, body->as.map.member[m].value);
-            mi_push(&r->arena, &all, row);
+            if (!mi_is_scan(body)) {
+                add_row(r, &all, i, body);
+                continue;
+            }
+            tokens = mi_scan_lines(&r->arena, &r->source[i], body);
+            for (size_t j = 0; j < tokens.as.array.n; j++)
+                add_row(r, &all, i, &tokens.as.array.item[j]);
         }
     mi_table_of_records(&t, &all, NULL, true);
     mi_table_print_tsv(b, &t, opt->spreadsheet);
@@ -333,6 +347,7 @@ static struct mi_style choose_style(const struct options *opt, const struct mi_o
     if (setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
         s.is_ascii = true;
     setlocale(LC_CTYPE, "C");
+    s.has_colour = mi_out_is_terminal(out) && mi_color_wanted(STDOUT_FILENO);
     return s;
 }
 

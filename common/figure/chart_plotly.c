@@ -199,7 +199,7 @@ static struct mi_value heat(struct mi_arena *a, const struct mi_chart *c)
 {
     struct mi_value data = mi_array(), t = mi_map(), z = mi_array(), rows = mi_array();
     struct mi_value tips = mi_array(), bar = mi_map();
-    double most = 0, least = 0;
+    double most = 0, least = c->from < 0 ? c->from : 0;
 
     for (int i = 0; i < c->n; i++) {
         const struct mi_series *s = &c->series[i];
@@ -286,6 +286,8 @@ static void add_axes(struct mi_arena *a, struct mi_value *layout, const struct m
         mi_set(a, &places_axis, "type", mi_str("category"));
     } else if (c->kind == MI_CHART_HEAT) {
         mi_set(a, &values, "type", mi_str("category"));
+        if (!c->is_numeric && c->n_x > 12) /* else labels wrap into each other */
+            mi_set(a, &places_axis, "tickangle", mi_int(-60));
     } else if (!isnan(c->from) && !isnan(c->to)) {
         struct mi_value range = mi_array();
 

@@ -68,6 +68,8 @@ static double furthest(const struct mi_chart *c)
 {
     double most = 0;
 
+    if (!isnan(c->to))
+        return c->to;
     for (int i = 0; i < c->n; i++)
         for (int k = 0; k < c->n_x; k++)
             most = fabs(c->series[i].y[k]) > most ? fabs(c->series[i].y[k]) : most;
@@ -79,7 +81,7 @@ static void add_cell(struct mi_buf *b, double y, double most, bool is_ascii)
 {
     static const char *const shade[] = {"\u00b7", "\u2591", "\u2592", "\u2593", "\u2588"};
     static const char *const ascii[] = {".", ":", "+", "*", "#"};
-    int level = isnan(y) ? 0 : (int)floor(fabs(y) / most * 4 + 0.5);
+    int level = isnan(y) ? 0 : fabs(y) >= most ? 4 : (int)floor(fabs(y) / most * 4 + 0.5);
 
     mi_buf_add_char(b, y < 0 && level > 0 ? '-' : ' ');
     if (isnan(y))
@@ -124,7 +126,8 @@ static void print_heat(struct mi_buf *b, const struct mi_chart *c, const struct 
         mi_add_safe(b, c->x[first], strlen(c->x[first]));
         mi_buf_add_text(b, " to ");
         mi_add_safe(b, c->x[c->n_x - 1], strlen(c->x[c->n_x - 1]));
-        mi_buf_addf(b, "; the darkest is %.3g, '-' marks below zero\n", most);
+        mi_buf_addf(b, "; the darkest is %.3g%s, '-' marks below zero\n", most,
+                    isnan(c->to) ? "" : " or more");
     }
 }
 

@@ -188,9 +188,10 @@ static void add_part(struct mi_buf *b, const struct mi_part *part, struct place 
     case MI_PART_TABLE: add_table(b, &part->table); break;
     case MI_PART_CHART: add_chart(b, part->chart, ++at->n_charts); break;
     case MI_PART_TEXTS:
-        if (!at->has_key)
+        if (!at->has_key && !part->texts->is_scan) {
             add_key(b, part->texts);
-        at->has_key = true;
+            at->has_key = true;
+        }
         add_texts(b, part->texts);
         break;
     case MI_PART_GRAPH:

@@ -24,9 +24,15 @@ static void add_plain(struct mi_page *p, const struct mi_source *s)
 static void add_body(struct mi_page *p, const struct mi_source *s,
                      const struct mi_report_options *opt)
 {
-    if (is_content(s, "score"))
-        mi_figure_scores(p, &s->bodies, opt->metric);
-    else if (is_content(s, "dir"))
+    if (is_content(s, "score")) {
+        struct mi_value rest = mi_array();
+
+        mi_figure_scan(p, s, opt->n_texts);
+        for (size_t i = 0; i < s->bodies.as.array.n; i++)
+            if (!mi_is_scan(&s->bodies.as.array.item[i]))
+                mi_push(&p->arena, &rest, s->bodies.as.array.item[i]);
+        mi_figure_scores(p, &rest, opt->metric);
+    } else if (is_content(s, "dir"))
         mi_figure_directions(p, &s->bodies);
     else if (is_content(s, "effect"))
         mi_figure_effects(p, s);

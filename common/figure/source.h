@@ -20,7 +20,7 @@ struct mi_source {
 
 struct mi_report_options {
     const char *metric; /* of charts of probes; NULL: auroc */
-    int n_texts;        /* of runs to show; 0: all */
+    int n_texts;        /* of runs to show; 0: all, of scans a dozen */
     bool has_provenance;
 };
 
@@ -33,6 +33,13 @@ void mi_report_page(struct mi_page *p, const struct mi_source *s, int n,
 /* The sections' bodies. */
 void mi_figure_runs(struct mi_page *p, const struct mi_source *const *s, int n, int n_texts);
 void mi_figure_effects(struct mi_page *p, const struct mi_source *s);
+/* Figures of every token (mi-probe project): by method the tokens coloured, mates side by side,
+ * and a map of layers and tokens a prompt; n_texts prompts (0: a dozen). */
+void mi_figure_scan(struct mi_page *p, const struct mi_source *s, int n_texts);
+bool mi_is_scan(const struct mi_value *body);
+/* The same as an array of lines for programs, one a token: `token`, `piece` and its own value. */
+struct mi_value mi_scan_lines(struct mi_arena *a, const struct mi_source *s,
+                              const struct mi_value *body);
 void mi_figure_provenance(struct mi_page *p, const struct mi_source *s, int n);
 
 /* The body of a prompt, or NULL. */

@@ -9,9 +9,10 @@
 
 /* What may be drawn. */
 struct mi_style {
-    int width;     /* columns of the page; at least 20 */
-    bool is_ascii; /* no characters beyond ASCII in frames and bars; text cut with "..." */
-    bool is_full;  /* whole prompts, not their ends only */
+    int width;       /* columns of the page; at least 20 */
+    bool is_ascii;   /* no characters beyond ASCII in frames and bars; text cut with "..." */
+    bool is_full;    /* whole prompts, not their ends only */
+    bool has_colour; /* escape sequences for colours may be written */
 };
 
 /* Columns of valid UTF-8 without control characters: combining marks take none, East Asian

@@ -144,7 +144,7 @@ static int set_pair(struct mi_acts *a, struct mi_acts_prompt *p, const struct mi
     bool has = mi_field_text(&b, fields, "pair");
     int r = 0;
 
-    if (a->n_prompts > 0 && has != a->is_paired)
+    if (a->n_prompts > 0 && has != a->is_paired && !a->options.any_side)
         r = mi_fail(err, MI_EXIT_DATA, "has %s field 'pair', other prompts have %s",
                     has ? "a" : "no", has ? "none" : "one");
     a->is_paired = has;
@@ -213,6 +213,8 @@ static int add_prompt(struct mi_acts *a, const struct mi_value *body, struct mi_
     }
     a->prompt = mi_grow(a->prompt, &a->cap_prompts, a->n_prompts + 1, sizeof *a->prompt);
     a->prompt[a->n_prompts++] = p;
+    if (p.group >= 0 && a->options.take_prompt)
+        return a->options.take_prompt(a->options.prompt_ctx, body, err);
     return 0;
 }
 

@@ -32,7 +32,7 @@ enum mi_pool { MI_POOL_NONE, MI_POOL_MEAN, MI_POOL_LAST };
 
 struct mi_acts_options {
     const char *sides;     /* "POSITIVE,NEGATIVE", or NULL: labels 1 and 0 */
-    bool any_side;         /* sides are not needed: prompts without one get 0 */
+    bool any_side;         /* sides are not needed: prompts without get 0, pairs are not joined */
     const char *group_by;  /* a field, or NULL */
     const char *domain_by; /* a field that says of which domain a prompt is, or NULL */
     const char *at;        /* places to take (data/site.h), or NULL: all */
@@ -40,6 +40,9 @@ struct mi_acts_options {
     double share;
     uint64_t seed;
     enum mi_pool pool; /* one row a record: the mean over its positions, or the last */
+    /* called with the record of each wanted prompt, before its rows; NULL: not */
+    int (*take_prompt)(void *ctx, const struct mi_value *body, struct mi_error *err);
+    void *prompt_ctx;
 };
 
 struct mi_acts_prompt {

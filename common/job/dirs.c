@@ -200,6 +200,37 @@ bool mi_dir_has_group(const struct mi_dir *d, int64_t digest)
     return lo < d->n_groups && d->groups[lo] == digest;
 }
 
+int mi_dir_check_width(const struct mi_dir *d, int64_t width, struct mi_error *err)
+{
+    char text[48];
+
+    if (d->width == width)
+        return 0;
+    return mi_fail(err, MI_EXIT_DATA,
+                   "the direction at %s has %lld numbers, the activations there have %lld",
+                   mi_place_text(&d->rec.place, text), (long long)d->width, (long long)width);
+}
+
+int mi_acts_check_dirs(const struct mi_acts *acts, const struct mi_dirs *d, struct mi_error *err)
+{
+    char text[48], first[48];
+
+    for (size_t i = 0; i < d->n; i++) {
+        bool found = false;
+
+        for (size_t k = 0; k < acts->n_places && !found; k++)
+            found = mi_dir_is_at(&d->item[i], &acts->place[k].place);
+        if (!found)
+            return mi_fail(err, MI_EXIT_DATA,
+                           "%s: no activations at %s, where a direction is (there are some at %s); "
+                           "--at chooses places",
+                           mi_reader_name(&acts->reader),
+                           mi_place_text(&d->item[i].rec.place, text),
+                           mi_place_text(&acts->place[0].place, first));
+    }
+    return 0;
+}
+
 void mi_dirs_free(struct mi_dirs *d)
 {
     mi_free(d->item);

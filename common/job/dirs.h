@@ -2,6 +2,7 @@
 #ifndef MI_JOB_DIRS_H
 #define MI_JOB_DIRS_H
 
+#include "job/acts.h"
 #include "job/origin.h"
 #include "stream/record.h"
 
@@ -42,8 +43,13 @@ int mi_dirs_read_all(struct mi_dirs *d, const char *const *paths, int n, const c
  * differ from each other or from `given` (may be NULL). */
 int mi_dirs_sides(const struct mi_dirs *d, const char *given, const char **sides,
                   struct mi_error *err) MI_MUST_USE;
+/* MI_EXIT_DATA when the activations at the direction's place have another width. */
+int mi_dir_check_width(const struct mi_dir *d, int64_t width, struct mi_error *err) MI_MUST_USE;
 bool mi_dir_is_at(const struct mi_dir *d, const struct mi_place *p);
 bool mi_dir_has_group(const struct mi_dir *d, int64_t digest);
+/* After all rows were read: MI_EXIT_DATA when there were none at some direction's place. */
+int mi_acts_check_dirs(const struct mi_acts *acts, const struct mi_dirs *d,
+                       struct mi_error *err) MI_MUST_USE;
 void mi_dirs_free(struct mi_dirs *d);
 
 #endif

@@ -64,17 +64,6 @@ struct evaluate {
     int64_t n_leaks; /* groups that some direction was fitted on */
 };
 
-static int check_width(const struct mi_dir *d, int64_t width, struct mi_error *err)
-{
-    char text[48];
-
-    if (d->width == width)
-        return 0;
-    return mi_fail(err, MI_EXIT_DATA,
-                   "the direction at %s has %lld numbers, the activations there have %lld",
-                   mi_place_text(&d->rec.place, text), (long long)d->width, (long long)width);
-}
-
 /* The first rows of a place: which directions are here, in double. */
 static int prepare(struct evaluate *e, struct place *p, const struct mi_acts_place *at,
                    struct mi_error *err)
@@ -92,7 +81,7 @@ static int prepare(struct evaluate *e, struct place *p, const struct mi_acts_pla
 
         if (!mi_dir_is_at(d, &at->place))
             continue;
-        if ((r = check_width(d, D, err)) < 0)
+        if ((r = mi_dir_check_width(d, D, err)) < 0)
             return r;
         has_random = has_random || (d->control && strcmp(d->control, "random") == 0);
         p->dir[p->n_dirs++] = i;
@@ -151,26 +140,6 @@ static int take_rows(struct evaluate *e, const struct mi_acts_rows *rows, struct
 }
 
 /* ---- refusing ------------------------------------------------------------------- */
-
-static int check_places(const struct evaluate *e, struct mi_error *err)
-{
-    char text[48], first[48];
-
-    for (size_t i = 0; i < e->dirs->n; i++) {
-        bool found = false;
-
-        for (size_t k = 0; k < e->acts->n_places && !found; k++)
-            found = mi_dir_is_at(&e->dirs->item[i], &e->acts->place[k].place);
-        if (!found)
-            return mi_fail(err, MI_EXIT_DATA,
-                           "%s: no activations at %s, where a direction is (there are some at %s); "
-                           "--at chooses places",
-                           mi_reader_name(&e->acts->reader),
-                           mi_place_text(&e->dirs->item[i].rec.place, text),
-                           mi_place_text(&e->acts->place[0].place, first));
-    }
-    return 0;
-}
 
 /* A group that a direction was fitted on tells nothing about unseen ones. */
 static int check_leaks(struct evaluate *e, struct mi_error *err)
@@ -450,7 +419,7 @@ int mi_evaluate(struct mi_acts *acts, const struct mi_dirs *dirs,
         if ((r = take_rows(&e, &rows, err)) < 0)
             break;
     if (r == 0)
-        r = check_places(&e, err);
+        r = mi_acts_check_dirs(acts, dirs, err);
     if (r == 0)
         r = check_leaks(&e, err);
     if (r == 0)

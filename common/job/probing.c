@@ -16,6 +16,23 @@ static int finish_acts(struct mi_probing *p, struct mi_acts *acts, struct mi_wri
     return r;
 }
 
+/* Reads directions and opens activations of the same model. */
+static int open_both(struct mi_probing *p, struct mi_dirs *dirs, struct mi_acts *acts,
+                     struct mi_error *err)
+{
+    int r = mi_dirs_read_all(dirs, p->directions.item, p->directions.n, p->acts.at, p->other_model,
+                             &p->step.origin, err);
+
+    if (r == 0 && !p->acts.any_side)
+        r = mi_dirs_sides(dirs, p->acts.sides, &p->acts.sides, err);
+    if (r == 0)
+        r = mi_acts_open(acts, p->inputs.item[0], &p->acts, err);
+    if (r == 0)
+        r = mi_header_same_model(&dirs->header, mi_reader_header(&acts->reader), p->other_model,
+                                 err);
+    return r;
+}
+
 int mi_probing_eval(struct mi_probing *p, struct mi_error *err)
 {
     struct mi_writer out = {0};
@@ -24,19 +41,32 @@ int mi_probing_eval(struct mi_probing *p, struct mi_error *err)
     int r = mi_writer_open(&out, p->step.output, err);
 
     if (r == 0)
-        r = mi_dirs_read_all(&dirs, p->directions.item, p->directions.n, p->acts.at, p->other_model,
-                             &p->step.origin, err);
-    if (r == 0)
-        r = mi_dirs_sides(&dirs, p->acts.sides, &p->acts.sides, err);
-    if (r == 0)
-        r = mi_acts_open(&acts, p->inputs.item[0], &p->acts, err);
-    if (r == 0)
-        r = mi_header_same_model(&dirs.header, mi_reader_header(&acts.reader), p->other_model, err);
+        r = open_both(p, &dirs, &acts, err);
     if (r == 0)
         r = mi_step_begin(&p->step, &out, mi_reader_header(&acts.reader), &dirs.header, "score",
                           err);
     if (r == 0)
         r = mi_evaluate(&acts, &dirs, &p->eval, &out, &p->n_scores, err);
+    r = finish_acts(p, &acts, &out, r, err);
+    mi_dirs_free(&dirs);
+    return r;
+}
+
+int mi_probing_project(struct mi_probing *p, struct mi_error *err)
+{
+    struct mi_writer out = {0};
+    struct mi_acts acts = {0};
+    struct mi_dirs dirs = {0};
+    int r = mi_writer_open(&out, p->step.output, err);
+
+    mi_project_acts(&p->acts, &out);
+    if (r == 0)
+        r = open_both(p, &dirs, &acts, err);
+    if (r == 0)
+        r = mi_step_begin(&p->step, &out, mi_reader_header(&acts.reader), &dirs.header, "score",
+                          err);
+    if (r == 0)
+        r = mi_project(&acts, &dirs, &p->project, &out, &p->n_scores, err);
     r = finish_acts(p, &acts, &out, r, err);
     mi_dirs_free(&dirs);
     return r;

@@ -3,6 +3,7 @@
 #define MI_JOB_PROBING_H
 
 #include "job/evaluate.h"
+#include "job/project.h"
 #include "job/rate.h"
 #include "job/spread.h"
 #include "job/step.h"
@@ -20,6 +21,7 @@ struct mi_probing {
     struct mi_evaluate_options eval;
     struct mi_transfer_options fit;
     struct mi_units_options units;
+    struct mi_project_options project;
     struct mi_scores scores;
     struct mi_claim claim;
     enum mi_run_figure figure;
@@ -31,6 +33,7 @@ struct mi_probing {
 
 int mi_probing_eval(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
 int mi_probing_fit(struct mi_probing *p, struct mi_error *err) MI_MUST_USE; /* and transfer */
+int mi_probing_project(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
 int mi_probing_rate(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
 int mi_probing_diff(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
 int mi_probing_spread(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
