@@ -6,8 +6,10 @@
 #include "base/progress.h"
 #include "base/tool.h"
 #include "job/directing.h"
+#include "job/survey.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,7 +45,7 @@ struct options {
     const char *method;
     struct mi_strings wanted_methods, directions;
     enum mi_method methods[MI_METHODS];
-    bool is_not_folded;
+    bool is_not_folded, dry_run;
     int part, pool;
     long threads, seed, draws, draw, n_components, n_random, n_top, bootstrap;
     struct mi_directing d;
@@ -98,6 +100,7 @@ static int parse(struct options *opt, int argc, char **argv)
         {C | U | A, MI_FLAG(0, "other-model", &d->other_model, "accept a model as wide as this")},
         {X, MI_REAL(0, "length", "X", &d->length, -1e6, 1e6, "length of each vector")},
         {X, MI_FLAG(0, "scaled", &d->is_scaled, "count the length in each direction's scale")},
+        {F | S | C | U | A | X, MI_FLAG(0, "dry-run", &opt->dry_run, "say what would be computed")},
         {F | U | A, MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws")},
         {F | U | A,
          MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed")},
@@ -130,6 +133,8 @@ static void check_inputs(struct options *opt, int n, char **files)
             mi_same_file(d->inputs.item[i], d->step.output))
             mi_tool_misuse("input and output are the same file: '%s'", mi_quote(d->step.output));
     }
+    if (opt->dry_run && d->step.output)
+        mi_tool_misuse("--dry-run goes to standard output: -o does not go with it");
     if (n_stdin > 1)
         mi_tool_misuse("only one input can be standard input");
     if (n_stdin == 1 && isatty(STDIN_FILENO))
@@ -176,6 +181,39 @@ static void finish_options(struct options *opt)
 
 /* ---- the run ------------------------------------------------------------------------ */
 
+/* Reads all inputs, says what is in them and what would be made of it. */
+static int print_plan(const struct options *opt, struct mi_error *err)
+{
+    const struct mi_directing *d = &opt->d;
+    struct mi_acts_options acts = d->acts;
+    struct mi_survey s = {0};
+    struct mi_buf b = {0};
+    int64_t n_a_place = 0;
+    int r;
+
+    acts.any_side = opt->verb != FIT;
+    acts.at = opt->verb == ATTRIBUTE ? NULL : acts.at; /* of the directions, not of the rows */
+    r = mi_survey_streams(&s, &d->directions, &d->acts, err);
+    if (r == 0)
+        r = mi_survey_streams(&s, &d->inputs, &acts, err);
+    for (int i = 0; i < d->fit.n_methods; i++)
+        n_a_place += mi_method_info(opt->methods[i])->is_control ? opt->draws : 1;
+    if (r == 0) {
+        mi_survey_print(&b, &s);
+        if (opt->verb == FIT && s.n_places)
+            mi_survey_line(&b, "fits", "%lld directions at each place, %lld in all",
+                           (long long)n_a_place, (long long)(n_a_place * s.n_places));
+        if (opt->verb == UNEMBED)
+            mi_survey_line(&b, "random", "%ld directions a place", opt->n_random);
+        if (opt->verb == ATTRIBUTE)
+            mi_survey_line(&b, "replicates", "%ld", opt->bootstrap);
+        fputs(mi_buf_text(&b), stdout);
+    }
+    mi_buf_free(&b);
+    mi_survey_free(&s);
+    return r;
+}
+
 static int run(struct options *opt)
 {
     static int (*const verb[])(struct mi_directing *, struct mi_error *) = {
@@ -184,9 +222,9 @@ static int run(struct options *opt)
     const struct mi_directing *d = &opt->d;
     struct mi_error err = {0};
     char usage[64];
-    int r = verb[opt->verb](&opt->d, &err);
+    int r = opt->dry_run ? print_plan(opt, &err) : verb[opt->verb](&opt->d, &err);
 
-    if (r == 0 && mi_opt_verbose && opt->verb == FIT && d->n_places)
+    if (r == 0 && !opt->dry_run && mi_opt_verbose && opt->verb == FIT && d->n_places)
         mi_warn("%zu prompts, %zu places, %lld groups, %lld directions, %s", d->n_prompts,
                 d->n_places, (long long)d->n_groups, (long long)d->n_dirs, mi_usage_text(usage));
     mi_origin_free(&opt->d.step.origin);

@@ -6,9 +6,11 @@
 #include "base/progress.h"
 #include "base/tool.h"
 #include "job/probing.h"
+#include "job/survey.h"
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -48,7 +50,7 @@ struct options {
     struct mi_strings directions, of, gates;
     double above, below;
     int part, pool;
-    bool is_scaled, is_raw;
+    bool is_scaled, is_raw, dry_run;
     long threads, seed, bootstrap, n_random, n_permuted, n_draws, n_top;
     struct mi_pos positions;
     struct mi_arena arena;
@@ -123,6 +125,7 @@ static int parse(struct options *opt, int argc, char **argv)
         {E, MI_FLAG(0, "allow-leak", &p->eval.allow_leak, "accept groups that were fitted on")},
         {E | P, MI_FLAG(0, "other-model", &p->other_model, "accept a model as wide as this")},
         {ALL ^ V, MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws")},
+        {ALL, MI_FLAG(0, "dry-run", &opt->dry_run, "say what would be computed")},
         {ALL, MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed")},
     };
     struct mi_opt table[sizeof rows / sizeof *rows];
@@ -155,6 +158,8 @@ static void check_files(struct options *opt, int n, char **files)
                 mi_tool_misuse("input and output are the same file: '%s'",
                                mi_quote(p->step.output));
         }
+    if (opt->dry_run && p->step.output)
+        mi_tool_misuse("--dry-run goes to standard output: -o does not go with it");
     if (n_stdin > 1)
         mi_tool_misuse("only one input can be standard input");
     if (n_stdin == 1 && isatty(STDIN_FILENO))
@@ -265,6 +270,41 @@ static void finish_options(struct options *opt)
 
 /* ---- the run ------------------------------------------------------------------------ */
 
+/* Reads all inputs, says what is in them and what would be made of it. */
+static int print_plan(struct options *opt, struct mi_error *err)
+{
+    const struct mi_probing *p = &opt->p;
+    const struct mi_names gates = {opt->gates.item, opt->gates.n};
+    struct mi_acts_options acts = p->acts;
+    struct mi_survey s = {0};
+    struct mi_buf b = {0};
+    int64_t n_own;
+    int r;
+
+    acts.any_side = opt->verb == EVAL || opt->verb == PROJECT; /* the directions name theirs */
+    r = mi_survey_streams(&s, &p->directions, &acts, err);
+    if (r == 0)
+        r = mi_survey_streams(&s, &p->inputs, &acts, err);
+    if (r == 0)
+        r = mi_survey_streams(&s, &gates, NULL, err);
+    if (r == 0) {
+        mi_survey_print(&b, &s);
+        n_own = s.n_dirs - s.n_controls;
+        if (opt->verb == EVAL)
+            mi_survey_line(&b, "controls", "%ld random, %ld permuted draws for each of %lld",
+                           s.n_controls ? 0 : opt->n_random, opt->n_permuted, (long long)n_own);
+        if (opt->verb == FIT || opt->verb == TRANSFER)
+            mi_survey_line(&b, "controls", "%ld random, %ld shuffled draws a fit", opt->n_draws,
+                           opt->n_draws);
+        if (opt->verb != VERDICT && opt->verb != PROJECT)
+            mi_survey_line(&b, "replicates", "%ld", opt->bootstrap);
+        fputs(mi_buf_text(&b), stdout);
+    }
+    mi_buf_free(&b);
+    mi_survey_free(&s);
+    return r;
+}
+
 static int run(struct options *opt)
 {
     static int (*const verb[])(struct mi_probing *, struct mi_error *) = {
@@ -273,9 +313,9 @@ static int run(struct options *opt)
     const struct mi_probing *p = &opt->p;
     struct mi_error err = {0};
     char usage[64];
-    int r = verb[opt->verb](&opt->p, &err);
+    int r = opt->dry_run ? print_plan(opt, &err) : verb[opt->verb](&opt->p, &err);
 
-    if (r == 0 && mi_opt_verbose)
+    if (r == 0 && mi_opt_verbose && !opt->dry_run)
         mi_warn("%zu prompts, %zu places, %lld scores, %s", p->n_prompts, p->n_places,
                 (long long)p->n_scores, mi_usage_text(usage));
     mi_scores_free(&opt->p.scores);

@@ -6,6 +6,7 @@
 #include "base/tool.h"
 #include "data/metric.h"
 #include "figure/source.h"
+#include "job/survey.h"
 #include "stream/reader.h"
 #include "stream/record.h"
 
@@ -40,7 +41,7 @@ struct options {
     const char *const *inputs; /* [n_inputs] */
     int n_inputs, format;
     long width, n_shown;
-    bool ascii, full, spreadsheet;
+    bool ascii, full, spreadsheet, dry_run;
 };
 
 struct report {
@@ -70,6 +71,8 @@ static void check_inputs(const struct options *opt)
             mi_same_file(file_of(opt->inputs[i]), opt->output))
             mi_tool_misuse("input and output are the same file: '%s'", mi_quote(opt->output));
     }
+    if (opt->dry_run && opt->output)
+        mi_tool_misuse("--dry-run goes to standard output: -o does not go with it");
     if (n_stdin > 1)
         mi_tool_misuse("only one input can be standard input");
     if (n_stdin == 1 && isatty(STDIN_FILENO))
@@ -96,6 +99,7 @@ static void parse_options(struct options *opt, int argc, char **argv)
         MI_INT('n', "texts", "N", &opt->n_shown, 0, INT_MAX, "texts of runs to show; 0: all"),
         MI_FLAG(0, "full", &opt->full, "show whole prompts, and what was made from what"),
         MI_FLAG(0, "spreadsheet", &opt->spreadsheet, "of tsv: a quote before what looks a formula"),
+        MI_FLAG(0, "dry-run", &opt->dry_run, "say what the streams hold; draw nothing"),
         MI_FLAG(0, "ascii", &opt->ascii, "draw with ASCII only"),
     };
     int i = mi_opt_parse(table, (int)(sizeof table / sizeof *table), argc, argv);
@@ -351,12 +355,36 @@ static struct mi_style choose_style(const struct options *opt, const struct mi_o
     return s;
 }
 
+/* What each stream holds. */
+static int print_plan(const struct options *opt, struct mi_error *err)
+{
+    struct mi_buf b = {0};
+    int status = 0;
+
+    for (int i = 0; i < opt->n_inputs && status == 0; i++) {
+        struct mi_survey s = {0};
+
+        status = mi_survey_stream(&s, file_of(opt->inputs[i]), NULL, err);
+        mi_buf_addf(&b, "%s%s:\n", i ? "\n" : "", mi_quote(opt->inputs[i]));
+        mi_survey_print(&b, &s);
+        mi_survey_free(&s);
+    }
+    if (status == 0)
+        fputs(mi_buf_text(&b), stdout);
+    mi_buf_free(&b);
+    return status;
+}
+
 static int run(const struct options *opt)
 {
     struct report r = {.n = opt->n_inputs};
     struct mi_out out = {0};
     struct mi_error err = {0};
-    int status = mi_out_open(&out, opt->output, &err);
+    int status;
+
+    if (opt->dry_run)
+        return print_plan(opt, &err) < 0 ? mi_tool_failed(&err) : MI_EXIT_OK;
+    status = mi_out_open(&out, opt->output, &err);
 
     r.source = mi_alloc_zero((size_t)r.n, sizeof *r.source);
     r.style = choose_style(opt, &out);

@@ -34,8 +34,7 @@ struct mi_transcript {
         double scale;       /* the |value| of the strongest colour */
     } * column;
     int n;
-    bool
-        is_scan; /* the tokens are what is shown, in a terminal too; the page said how to read them */
+    bool is_scan; /* tokens are shown in a terminal too; the page says how to read them */
 };
 
 enum mi_part_kind {

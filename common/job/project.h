@@ -35,7 +35,7 @@ struct mi_project_options {
  * mean, a prompt lacks some places of the mean. */
 int mi_project(struct mi_acts *acts, const struct mi_dirs *dirs, const struct mi_project_options *o,
                struct mi_writer *out, int64_t *n_scores, struct mi_error *err) MI_MUST_USE;
-/* What mi_project needs of the options that acts are opened with: no sides, prompts passed to out. */
+/* What mi_project needs of the options of acts: no sides, prompts passed to out. */
 void mi_project_acts(struct mi_acts_options *o, struct mi_writer *out);
 
 #endif
