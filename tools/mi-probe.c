@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum verb { EVAL, PROJECT, FIT, TRANSFER, RATE, DIFF, SPREAD, UNITS, VERDICT };
+enum verb { EVAL, PROJECT, FIT, TRANSFER, RATE, DIFF, SPREAD, EFFECTS, UNITS, VERDICT };
 
 static const char *const verbs[] = {
     "eval",     "-d DIRECTIONS [OPTION]... [ACTS]  directions on activations they have not seen",
@@ -24,6 +24,7 @@ static const char *const verbs[] = {
     "rate",     "[OPTION]... [RUN]...  how often texts say the target, the foil, neither",
     "diff",     "--metric NAME [OPTION]... RUN RUN  the first run minus the second, by prompt",
     "spread",   "[OPTION]... [SWEEP]  over how many parts the effects of a sweep are spread",
+    "effects",  "[OPTION]... [SWEEP]  the effects of a sweep over all pairs, as scores",
     "units",    "[OPTION]... [ACTS]  single units that go with the side",
     "verdict",  "--claim NAME --metric ID --above X [OPTION]... [SCORES]  what scores say of it",
     NULL,
@@ -47,7 +48,7 @@ static const struct mi_tool tool = {
 struct options {
     enum verb verb;
     const char *metric, *method, *by, *pos, *between;
-    struct mi_strings directions, of, gates;
+    struct mi_strings directions, of, gates, controls;
     double above, below;
     int part, pool;
     bool is_scaled, is_raw, dry_run;
@@ -66,9 +67,11 @@ enum {
     R = 1 << RATE,
     D = 1 << DIFF,
     S = 1 << SPREAD,
+    N = 1 << EFFECTS,
     U = 1 << UNITS,
     V = 1 << VERDICT,
-    ALL = E | P | F | R | D | S | U | V,
+    G = E | F | R | D | S | U, /* those that draw intervals */
+    ALL = G | P | N | V,
 };
 
 static int parse(struct options *opt, int argc, char **argv)
@@ -92,7 +95,7 @@ static int parse(struct options *opt, int argc, char **argv)
         {P, MI_FLAG(0, "scaled", &opt->is_scaled, "count in the distance of the sides")},
         {P, MI_FLAG(0, "raw", &opt->is_raw, "do not take the threshold off")},
         {P, MI_FLAG(0, "controls", &p->project.with_controls, "control directions as well")},
-        {ALL ^ V, MI_STRING(0, "group-by", "FIELD", &p->acts.group_by, "what makes the groups")},
+        {G | P, MI_STRING(0, "group-by", "FIELD", &p->acts.group_by, "what makes the groups")},
         {E | P | U, MI_CHOICE(0, "part", "PART", &opt->part, parts, "groups to take")},
         {E | P | U, MI_REAL(0, "fraction", "X", &p->acts.share, 0, 1, "share of groups in train")},
         {F, MI_REAL(0, "fraction", "X", &p->acts.share, 0.01, 0.99, "share of groups that fit")},
@@ -109,22 +112,24 @@ static int parse(struct options *opt, int argc, char **argv)
         {V, MI_REAL(0, "above", "X", &opt->above, -1e300, 1e300, "claims: more than X")},
         {V, MI_REAL(0, "below", "X", &opt->below, -1e300, 1e300, "claims: less than X")},
         {V, MI_STRING(0, "between", "LO,HI", &opt->between, "claims: between the two")},
+        {N, MI_FLAG(0, "complement", &p->effects.is_complement, "1 - effect: completeness")},
+        {N, MI_LIST(0, "control", "NAME=PATTERN", &opt->controls,
+                    "variants of these labels are one control (may be repeated)")},
         {V, MI_STRING(0, "control", "NAME", &p->claim.control, "and beyond this control")},
         {V, MI_FLAG(0, "exact", &p->claim.is_exact, "the figure has no sampling error")},
         {V, MI_LIST(0, "gate", "FILE", &opt->gates, "verdicts that must be supported first")},
         {V, MI_STRING(0, "refuted-by", "TEXT", &p->claim.refuted_by, "in words, for the report")},
         {F, MI_REAL(0, "l2", "X", &p->fit.l2, 1e-9, 1e9, "penalty of logistic regression")},
         {F, MI_REAL(0, "rtol", "X", &p->fit.rtol, 0, 1, "least eigenvalue mass-mean keeps")},
-        {ALL ^ (V | P),
-         MI_INT(0, "bootstrap", "N", &opt->bootstrap, 0, 1000000, "replicates; 0: none")},
-        {ALL ^ (V | P), MI_REAL(0, "level", "X", &p->eval.level, 0.5, 0.9999, "of the intervals")},
+        {G, MI_INT(0, "bootstrap", "N", &opt->bootstrap, 0, 1000000, "replicates; 0: none")},
+        {G, MI_REAL(0, "level", "X", &p->eval.level, 0.5, 0.9999, "of the intervals")},
         {E, MI_INT(0, "random", "N", &opt->n_random, 0, 10000, "random directions as a control")},
         {E | U, MI_INT(0, "permuted", "N", &opt->n_permuted, 0, 10000, "shuffles of the sides")},
         {F, MI_INT(0, "draws", "N", &opt->n_draws, 0, 10000, "draws of each control")},
         {U, MI_INT('k', "top", "K", &opt->n_top, 1, 10000000, "units to list")},
         {E, MI_FLAG(0, "allow-leak", &p->eval.allow_leak, "accept groups that were fitted on")},
         {E | P, MI_FLAG(0, "other-model", &p->other_model, "accept a model as wide as this")},
-        {ALL ^ V, MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws")},
+        {G | P, MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws")},
         {ALL, MI_FLAG(0, "dry-run", &opt->dry_run, "say what would be computed")},
         {ALL, MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed")},
     };
@@ -215,6 +220,19 @@ static void check_claim(struct options *opt)
         mi_tool_misuse("%s", err.text);
 }
 
+static void check_effects(struct options *opt)
+{
+    struct mi_effect_control *c =
+        mi_arena_alloc(&opt->arena, (size_t)opt->controls.n * sizeof *c + 1);
+    struct mi_error err = {0};
+
+    for (int i = 0; i < opt->controls.n; i++)
+        if (mi_effect_control_parse(&c[i], opt->controls.item[i], &opt->arena, &err) < 0)
+            mi_tool_misuse("--control: %s", err.text);
+    opt->p.effects.control = c;
+    opt->p.effects.n_controls = opt->controls.n;
+}
+
 /* Options of activations. */
 static void check_acts(struct options *opt)
 {
@@ -296,7 +314,7 @@ static int print_plan(struct options *opt, struct mi_error *err)
         if (opt->verb == FIT || opt->verb == TRANSFER)
             mi_survey_line(&b, "controls", "%ld random, %ld shuffled draws a fit", opt->n_draws,
                            opt->n_draws);
-        if (opt->verb != VERDICT && opt->verb != PROJECT)
+        if (opt->verb != VERDICT && opt->verb != PROJECT && opt->verb != EFFECTS)
             mi_survey_line(&b, "replicates", "%ld", opt->bootstrap);
         fputs(mi_buf_text(&b), stdout);
     }
@@ -308,8 +326,9 @@ static int print_plan(struct options *opt, struct mi_error *err)
 static int run(struct options *opt)
 {
     static int (*const verb[])(struct mi_probing *, struct mi_error *) = {
-        mi_probing_eval, mi_probing_project, mi_probing_fit,   mi_probing_fit,    mi_probing_rate,
-        mi_probing_diff, mi_probing_spread,  mi_probing_units, mi_probing_verdict};
+        mi_probing_eval,  mi_probing_project, mi_probing_fit,    mi_probing_fit,
+        mi_probing_rate,  mi_probing_diff,    mi_probing_spread, mi_probing_effects,
+        mi_probing_units, mi_probing_verdict};
     const struct mi_probing *p = &opt->p;
     struct mi_error err = {0};
     char usage[64];
@@ -348,6 +367,7 @@ int main(int argc, char **argv)
     i = 1 + parse(&opt, argc - 1, argv + 1);
     check_files(&opt, argc - i, argv + i);
     (opt.verb == VERDICT                    ? check_claim
+     : opt.verb == EFFECTS                  ? check_effects
      : opt.verb == RATE || opt.verb == DIFF ? check_runs
                                             : check_acts)(&opt);
     finish_options(&opt);

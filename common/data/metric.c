@@ -71,6 +71,16 @@ static const struct mi_metric metrics[] = {
      -INF, INF},
     {"prob_diff", "p(target) - p(foil), first token in which they differ", "share", NONE, -1, 1},
     {"kl", "sum p log(p / q), p the reference run, q the changed one", "nats", 0, 0, INF},
+    {"logit_diff_diff", "logit_diff of the changed run - that of the base run, mean over prompts",
+     "logits", 0, -INF, INF},
+    {"prob_diff_diff", "prob_diff of the changed run - that of the base run, mean over prompts",
+     "share", 0, -2, 2},
+    {"kl_diff", "kl of the changed run, mean over prompts", "nats", 0, 0, INF},
+    {"projection_diff", "projection of the changed run - that of the base run, mean over prompts",
+     "activation", 0, -INF, INF},
+    {"effect", "mean of (changed - base) / mean of (source - base) of a figure", "share", 0, -INF,
+     INF},
+    {"completeness", "1 - effect of all but the part in question", "share", NONE, -INF, INF},
     {"rank", "tokens that the model holds more probable", "tokens", NONE, 0, INF},
 };
 

@@ -187,6 +187,38 @@ int mi_probing_spread(struct mi_probing *p, struct mi_error *err)
     return mi_step_finish(&p->step, &out, r, err);
 }
 
+/* The seed of the header's last step, whose draws made the intervals. */
+static uint64_t seed_of(const struct mi_value *header)
+{
+    const struct mi_value *steps = mi_get(header, "provenance");
+    size_t n = mi_is(steps, MI_ARRAY) ? steps->as.array.n : 0;
+
+    return n ? (uint64_t)mi_get_int(&steps->as.array.item[n - 1], "seed", 0) : 0;
+}
+
+int mi_probing_effects(struct mi_probing *p, struct mi_error *err)
+{
+    struct mi_writer out = {0};
+    struct mi_reader in = {0};
+    int r = mi_writer_open(&out, p->step.output, err);
+
+    p->scores.out = &out;
+    if (r == 0)
+        r = mi_reader_open(&in, p->inputs.item[0], err);
+    if (r == 0) {
+        p->scores.seed = seed_of(mi_reader_header(&in));
+        p->step.seed = (int64_t)p->scores.seed;
+        r = mi_step_begin(&p->step, &out, mi_reader_header(&in), NULL, "score", err);
+    }
+    if (r == 0)
+        r = mi_effect_scores(&in, &p->effects, &p->scores, err);
+    if (r == 0)
+        mi_origin_input(&p->step.origin, &in);
+    p->n_scores = p->scores.n;
+    mi_reader_close(&in);
+    return mi_step_finish(&p->step, &out, r, err);
+}
+
 int mi_probing_verdict(struct mi_probing *p, struct mi_error *err)
 {
     struct mi_writer out = {0};

@@ -2,6 +2,7 @@
 #ifndef MI_JOB_PROBING_H
 #define MI_JOB_PROBING_H
 
+#include "job/effect_scores.h"
 #include "job/evaluate.h"
 #include "job/project.h"
 #include "job/rate.h"
@@ -22,6 +23,7 @@ struct mi_probing {
     struct mi_transfer_options fit;
     struct mi_units_options units;
     struct mi_project_options project;
+    struct mi_effect_scores_options effects;
     struct mi_scores scores;
     struct mi_claim claim;
     enum mi_run_figure figure;
@@ -37,6 +39,7 @@ int mi_probing_project(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
 int mi_probing_rate(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
 int mi_probing_diff(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
 int mi_probing_spread(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
+int mi_probing_effects(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
 int mi_probing_units(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
 int mi_probing_verdict(struct mi_probing *p, struct mi_error *err) MI_MUST_USE;
 

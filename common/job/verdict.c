@@ -19,6 +19,7 @@ struct judging {
     struct mi_score_record score, control;
     int64_t n_scores, n_controls; /* how many fit */
     char *gate_claim, *gate_verdict;
+    const char *reason; /* why the score has no value, where it says so; else NULL */
 };
 
 int mi_claim_check(const struct mi_claim *c, struct mi_error *err)
@@ -64,8 +65,14 @@ static bool fits_one(const struct mi_value *body, const char *condition)
 
 static bool fits(const struct mi_claim *c, const struct mi_value *body, bool is_control)
 {
+    static const char *const own[] = {"method", "run", "subspace", "variant", "draw", "reason"};
+
     for (int i = 0; i < c->n_of; i++) {
-        if (is_control && (is_key(c->of[i], "method") || is_key(c->of[i], "run")))
+        bool is_own = false;
+
+        for (size_t k = 0; is_control && k < sizeof own / sizeof *own; k++)
+            is_own = is_own || is_key(c->of[i], own[k]);
+        if (is_own)
             continue;
         if (!is_key(c->of[i], "control") && !fits_one(body, c->of[i]))
             return false;
@@ -99,6 +106,7 @@ static int take_score(struct judging *j, const struct mi_value *body, struct mi_
     if (is_same(s.control, own_control(c)) && fits(c, body, false) && j->n_scores++ == 0) {
         copy = mi_value_copy(&j->arena, body);
         r = mi_score_read(&copy, &j->score, err);
+        j->reason = isnan(j->score.value) ? mi_get_str(&copy, "reason", NULL) : NULL;
     }
     if (r == 0 && c->control && is_same(s.control, c->control) && fits(c, body, true) &&
         j->n_controls++ == 0) {
@@ -202,6 +210,8 @@ static int take_interval(struct judging *j, struct mi_error *err)
 {
     struct mi_score_record *s = &j->score;
 
+    if (j->reason)
+        return 0;
     if (j->claim->is_exact)
         s->lo = s->hi = s->value;
     if (isnan(s->lo) || isnan(s->hi))
@@ -235,6 +245,7 @@ static int put_verdict(struct judging *j, const struct mi_rule *rule, struct mi_
                        struct mi_error *err)
 {
     const struct mi_claim *c = j->claim;
+    bool is_none = j->reason != NULL;
     bool is_shut = j->gate_verdict && strcmp(j->gate_verdict, "supported") != 0;
     struct mi_verdict_record v = {
         .claim = c->name,
@@ -251,12 +262,14 @@ static int put_verdict(struct judging *j, const struct mi_rule *rule, struct mi_
         .n = j->score.n,
         .refuted_by = c->refuted_by ? c->refuted_by : say_refuted(j, rule),
     };
-    enum mi_verdict verdict = is_shut ? MI_UNDETERMINED : mi_verdict(rule, v.lo, v.hi);
+    enum mi_verdict verdict = is_shut || is_none ? MI_UNDETERMINED : mi_verdict(rule, v.lo, v.hi);
     struct mi_value body;
 
     v.verdict = mi_verdict_name(verdict);
     if (is_shut)
         v.why = "the gate is not supported";
+    else if (is_none)
+        v.why = j->reason;
     else if (verdict == MI_UNDETERMINED)
         v.why = "the interval contains the margin";
     body = mi_verdict_body(&j->arena, &v);
@@ -274,7 +287,7 @@ int mi_verdict_judge(struct mi_reader *scores, const struct mi_claim *c, struct 
         r = read_gate(&j, c->gate[i], origin, err);
     if (r == 0)
         r = take_interval(&j, err);
-    if (r == 0 && c->control)
+    if (r == 0 && c->control && !j.reason)
         r = move_margin(&j, &rule, err);
     if (r == 0)
         r = put_verdict(&j, &rule, out, err);

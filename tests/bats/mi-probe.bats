@@ -476,3 +476,93 @@ verdict() {
 	run_clean 3 mi-probe verdict --claim c --metric rate_foil --above 0 a.mi -o v.mi
 	says "holds 'run' records, not scores"
 }
+
+# ---- effects -----------------------------------------------------------------------------------
+
+# sweeps: along.mi and across.mi of directions at resid_post:1, dose.mi of edits, of ten pairs.
+sweeps() {
+	local i m=$FIXTURES/tiny/llama-f32.gguf
+	for i in 0 1 2 3 4 5 6 7 8 9; do
+		printf '{"id": "b%s", "pair": %s, "side": "base", "text": "the city of %s is", "target": " in", "foil": " of"}\n' \
+			$i $i "$i$i"
+		printf '{"id": "s%s", "pair": %s, "side": "source", "text": "that is %s not", "target": " in", "foil": " of"}\n' $i $i "$i"
+	done >ten.jsonl
+	mi-capture -m "$m" --at resid_post:1 --pos last ten.jsonl -o t.mi
+	mi-direction fit --sides base,source --method mean-diff,random,shuffled --draws 4 t.mi -o td.mi
+	for way in along across; do
+		mi-patch -m "$m" --$way td.mi --pos last --metric logit_diff,logp --aggregate ten.jsonl -o $way.mi
+	done
+	mi-direction select --method random --draw 0 td.mi -o r0.mi
+	mi-direction select --method random --draw 1 td.mi -o r1.mi
+	mi-direction select --method mean-diff td.mi -o d0.mi
+	mi-patch -m "$m" --variant '3=add resid_post:1 d0.mi * 3' --variant 'random 0: 3=add resid_post:1 r0.mi * 3' \
+		--variant 'random 1: 3=add resid_post:1 r1.mi * 3' --metric logit_diff,kl --aggregate <(grep base ten.jsonl) -o dose.mi
+}
+
+@test "mi-probe: effects of a sweep as scores, draws of a control as one" {
+	need jq
+	sweeps
+	run_clean 0 mi-probe effects --of card=E4 along.mi -o s.mi
+	mi-view s.mi | grep '"kind":"score"' >s
+	mi-view along.mi | grep '"id":null' >e
+	[ "$(jq -r '[.subspace, .control // "-", .metric, .n] | join(" ")' s | sort | uniq -c | xargs)" = \
+		"2 mean-diff - effect 10 1 mean-diff - logit_diff_diff 10 1 mean-diff - target_logp_diff 10 2 random random effect 4 1 random random logit_diff_diff 4 1 random random target_logp_diff 4 2 shuffled shuffled effect 4 1 shuffled shuffled logit_diff_diff 4 1 shuffled shuffled target_logp_diff 4" ]
+	# the very numbers, and of a control mean, least and largest
+	jq -s '[.[] | select(.subspace == "mean-diff") | [.metric, .effect, .lo, .hi], [.metric, .difference, .difference_lo, .difference_hi]] | sort' e >want
+	jq -s '[.[] | select(.subspace == "mean-diff") | [.subject, .value, .lo, .hi]] | sort' s >got
+	same want got
+	jq -s 'map(select(.subspace == "random")) | group_by(.metric) | map(map(.effect) | [add / length, min, max])' e >want
+	jq -s 'map(select(.subspace == "random" and .metric == "effect")) | sort_by(.subject) | map([.value, .lo, .hi])' s >got
+	jq -s -e '(.[0] | flatten) as $a | (.[1] | flatten) as $b | all(range(6); ($a[.] - $b[.] | fabs) < 1e-12)' want got
+	jq -s -e 'all(.[]; .card == "E4" and .site == "resid_post" and .layer == 1 and .method == "along" and .groups == 10 and .offset == -1)' s
+	[ "$(verdict --metric effect --of subject=logit_diff --of subspace=mean-diff --control random --above 0.5 s.mi)" = supported ]
+	[ "$(verdict --metric effect --of subject=logit_diff --of control=random --above 0.9 s.mi)" = refuted ]
+}
+
+@test "mi-probe: completeness is what the complement leaves undone" {
+	need jq
+	sweeps
+	mi-probe effects --complement across.mi | mi-view - | jq -s -c 'map(select(.metric == "completeness" and .subspace == "mean-diff") | [.subject, .value, .lo, .hi])' >got
+	mi-view across.mi | grep '"id":null' | jq -s -c 'map(select(.subspace == "mean-diff") | [.metric, 1 - .effect, 1 - .hi, 1 - .lo])' >want
+	same want got
+}
+
+@test "mi-probe: variants of a name are the draws of a control" {
+	need jq
+	sweeps
+	mi-probe effects --control 'random=random *' dose.mi -o s.mi
+	[ "$(mi-view s.mi | jq -c 'select(.kind == "score") | [.variant, .control, .metric, .n]' | xargs)" = \
+		'[3,null,logit_diff_diff,10] [3,null,kl_diff,10] [random *,random,logit_diff_diff,2] [random *,random,kl_diff,2]' ]
+	mi-view dose.mi | jq -s 'map(select(.id == null and .metric == "kl" and (.variant // "" | startswith("random"))).difference) | [add / 2, min, max]' >want
+	mi-view s.mi | jq 'select(.control == "random" and .metric == "kl_diff") | [.value, .lo, .hi]' >got
+	jq -s -e '.[0] as $a | .[1] as $b | all(range(3); ($a[.] - $b[.] | fabs) < 1e-12)' want got
+	mi-probe verdict --claim c --metric kl_diff --of variant=3 --control random --above 0 s.mi -o v.mi
+	[ "$(mi-view v.mi | jq 'select(.claim) | .margin')" = "$(mi-view s.mi |
+		jq 'select(.control == "random" and .metric == "kl_diff").hi')" ]
+	run_clean 3 mi-probe effects --control 'random=rnd *' dose.mi -o x.mi
+	says "no variant is called 'rnd *'"
+	run_clean 2 mi-probe effects --control random dose.mi -o x.mi
+	says "NAME=PATTERN"
+	nothing_left x.mi
+}
+
+@test "mi-probe: an effect that was refused is a score without value, and a verdict left open" {
+	need jq
+	sweeps
+	# every second pair the other way round: nothing to share out
+	awk 'NR % 4 == 3 { sub("base", "source") } NR % 4 == 0 { sub("source", "base") } 1' \
+		ten.jsonl >mixed.jsonl
+	mi-patch -m "$FIXTURES/tiny/llama-f32.gguf" --at resid_post:1 --pos last --metric logit_diff --aggregate mixed.jsonl |
+		mi-probe effects -o s.mi
+	[ "$(mi-view s.mi | jq -c 'select(.metric == "effect") | [.value, .lo, .hi, .reason]')" = \
+		'[null,null,null,"the interval of source - base contains 0"]' ]
+	mi-probe verdict --claim c --metric effect --above 0.5 s.mi -o v.mi
+	[ "$(mi-view v.mi | jq -r 'select(.claim) | .verdict, .why' | xargs)" = "undetermined the interval of source - base contains 0" ]
+	# effects of single pairs are none of all
+	mi-patch -m "$FIXTURES/tiny/llama-f32.gguf" --at resid_post:1 --pos last --metric logit_diff ten.jsonl -o one.mi
+	run_clean 3 mi-probe effects one.mi -o x.mi
+	says "--aggregate"
+	run_clean 3 mi-probe effects t.mi -o x.mi
+	run_clean 2 mi-probe effects --bootstrap 5 along.mi -o x.mi
+	nothing_left x.mi
+}
