@@ -9,6 +9,7 @@
 #include "data/json.h"
 #include "job/describe.h"
 #include "job/generate.h"
+#include "job/selftest.h"
 #include "stream/header.h"
 #include "stream/run_record.h"
 
@@ -18,15 +19,15 @@
 
 enum { MOST_EDIT_BYTES = 15 << 20 }; /* headers end at 16 MiB */
 
-enum what { RUN, SHOW_INFO, SHOW_TOKENS, SHOW_PLAN };
+enum what { RUN, SHOW_TOKENS, SHOW_PLAN, SHOW_INFO, SELFTEST }; /* from SHOW_INFO on: no prompts */
 
 struct options {
     const char *model, *output, *input, *prompt, *shard, *max_memory;
     const char *chat, *system, *judge_command;
     struct mi_strings edits, plans, stops, caches;
-    bool score, judge, text, info, tokens, dry_run, other_model;
+    bool score, judge, text, info, tokens, dry_run, selftest, other_model;
     bool no_bos, add_generation_prompt, parse_special;
-    long n_new, top, top_k, threads, seed, batch;
+    long n_new, top, top_k, threads, seed, batch, context;
     double temperature, top_p, penalty;
     /* made from them */
     enum what what;
@@ -102,23 +103,34 @@ static void check_generation(const struct options *opt)
             mi_tool_misuse("--stop: '%s' is no text to stop at", mi_quote(opt->stops.item[i]));
 }
 
+/* What stands in the place of a run. */
+static void choose_answer(struct options *opt)
+{
+    const char *const name[] = {"", "tokens", "dry-run", "info", "selftest"};
+    const bool is_asked[] = {false, opt->tokens, opt->dry_run, opt->info, opt->selftest};
+
+    for (int i = RUN + 1; i <= SELFTEST; i++) {
+        if (is_asked[i] && opt->what != RUN)
+            mi_tool_misuse("--%s and --%s do not go together", name[opt->what], name[i]);
+        if (is_asked[i])
+            opt->what = (enum what)i;
+    }
+    if (opt->what != RUN && opt->output)
+        mi_tool_misuse("--%s goes to standard output: -o does not go with it", name[opt->what]);
+    if (opt->context && !opt->info)
+        mi_tool_misuse("--context is for --info");
+}
+
 static void check_input(struct options *opt, int n_operands)
 {
     struct mi_error err = {0};
 
     if (!opt->model)
         mi_tool_misuse("-m names the model");
-    if (opt->info + opt->tokens + opt->dry_run > 1)
-        mi_tool_misuse("--info, --tokens and --dry-run do not go together");
-    opt->what = opt->info ? SHOW_INFO : opt->tokens ? SHOW_TOKENS : opt->dry_run ? SHOW_PLAN : RUN;
-    if (opt->what != RUN && opt->output)
-        mi_tool_misuse("--%s goes to standard output: -o does not go with it", opt->info ? "info"
-                                                                               : opt->tokens
-                                                                                   ? "tokens"
-                                                                                   : "dry-run");
+    choose_answer(opt);
     if (opt->prompt && n_operands > 0)
         mi_tool_misuse("-p and a file of prompts: '%s'", mi_quote(opt->input));
-    if (!opt->prompt && n_operands == 0 && opt->what != SHOW_INFO && isatty(STDIN_FILENO))
+    if (!opt->prompt && n_operands == 0 && opt->what < SHOW_INFO && isatty(STDIN_FILENO))
         mi_tool_misuse("expects prompts: -p TEXT, a file, or standard input");
     if (opt->shard && mi_shard_parse(&opt->part, opt->shard, &err) < 0)
         mi_tool_misuse("--shard: %s", err.text);
@@ -159,6 +171,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
                 "open the assistant's turn (always when generating)"),
         MI_FLAG(0, "parse-special", &opt->parse_special, "see control tokens in raw prompts"),
         MI_FLAG(0, "info", &opt->info, "say what the model is and needs"),
+        MI_INT(0, "context", "N", &opt->context, 1, INT_MAX, "with --info: memory at N tokens"),
+        MI_FLAG(0, "selftest", &opt->selftest, "check what results rest on, with this model"),
         MI_FLAG(0, "tokens", &opt->tokens, "show the tokens of the prompts"),
         MI_FLAG(0, "dry-run", &opt->dry_run, "say what would be computed"),
         MI_STRING(0, "shard", "I/N", &opt->shard, "take the I-th of N parts, from 0"),
@@ -203,20 +217,8 @@ static void print_safe(struct show *show, const char *s, size_t n)
 {
     struct mi_buf escaped = {0};
 
-    while (n > 0) {
-        size_t k = 0;
-
-        while (k < n && s[k] != '\n' && s[k] != '\t')
-            k++;
-        mi_buf_clear(&escaped);
-        mi_buf_reserve(&escaped, 10 * k + 8);
-        mi_escape(escaped.data, 10 * k + 8, s, k);
-        print_bytes(show, escaped.data, strlen(escaped.data));
-        if (k < n)
-            print_bytes(show, s + k++, 1);
-        s += k;
-        n -= k;
-    }
+    mi_escape_text(&escaped, s, n);
+    print_bytes(show, escaped.data, escaped.len);
     mi_buf_free(&escaped);
 }
 
@@ -248,15 +250,18 @@ static int show_text(void *self, const struct mi_item *item, const char *bytes, 
 
 /* ---- the other answers -------------------------------------------------------- */
 
-static int print_info(struct work *w, struct mi_error *err)
+static int print_lines(struct mi_buf *lines, int r)
 {
-    struct mi_buf b = {0};
-    int r = mi_describe_model(&b, &w->session, err);
-
-    if (r == 0)
-        fputs(mi_buf_text(&b), stdout);
-    mi_buf_free(&b);
+    fputs(r == 0 ? mi_buf_text(lines) : "", stdout);
+    mi_buf_free(lines);
     return r;
+}
+
+static void print_check(void *self, const struct mi_selftest_check *check)
+{
+    (void)self;
+    printf("%-6s %s: %s\n", check->is_passed ? "ok" : "FAILED", check->name, check->text);
+    fflush(stdout);
 }
 
 static int print_tokens(struct work *w, struct mi_error *err)
@@ -308,11 +313,9 @@ static int print_plan(struct work *w, const struct options *opt, struct mi_error
     struct mi_buf b = {0};
     int r = mi_plan_run(&plan, &w->session, &w->source, &o, !opt->is_text, err);
 
-    mi_plan_print(&b, &plan);
     if (r == 0)
-        fputs(mi_buf_text(&b), stdout);
-    mi_buf_free(&b);
-    return r;
+        mi_plan_print(&b, &plan);
+    return print_lines(&b, r);
 }
 
 /* The edits of the run that keys and values come from: plan files; `none` and `@run` among them
@@ -432,6 +435,20 @@ static int run_prompts(struct work *w, const struct options *opt, struct mi_erro
     return r;
 }
 
+static int answer(struct work *w, const struct options *opt, struct mi_error *err)
+{
+    struct mi_buf lines = {0};
+
+    switch (opt->what) {
+    case SHOW_TOKENS: return print_tokens(w, err);
+    case SHOW_PLAN: return print_plan(w, opt, err);
+    case SHOW_INFO:
+        return print_lines(&lines, mi_describe_model(&lines, &w->session, opt->context, err));
+    case SELFTEST: return mi_selftest(&w->session, NULL, print_check, NULL, err);
+    default: return run_prompts(w, opt, err);
+    }
+}
+
 static int run(const struct options *opt)
 {
     struct work w = {0};
@@ -450,15 +467,12 @@ static int run(const struct options *opt)
 
     if (opt->what == RUN && !opt->is_text)
         r = mi_writer_open(&w.out, opt->output, &err);
-    if (r == 0 && opt->what != SHOW_INFO)
+    if (r == 0 && opt->what < SHOW_INFO)
         r = mi_source_open(&w.source, opt->input, opt->prompt, opt->part, &err);
     if (r == 0)
         r = mi_session_open(&w.session, &s, &err);
     if (r == 0)
-        r = opt->what == SHOW_INFO     ? print_info(&w, &err)
-            : opt->what == SHOW_TOKENS ? print_tokens(&w, &err)
-            : opt->what == SHOW_PLAN   ? print_plan(&w, opt, &err)
-                                       : run_prompts(&w, opt, &err);
+        r = answer(&w, opt, &err);
     mi_judge_close(&w.judge);
     mi_editor_close(&w.edits);
     mi_editor_close(&w.cache_edits);
@@ -466,7 +480,7 @@ static int run(const struct options *opt)
     mi_source_close(&w.source);
     mi_writer_close(&w.out);
     mi_arena_free(&w.arena);
-    return r < 0 ? mi_tool_failed(&err) : MI_EXIT_OK;
+    return r < 0 ? mi_tool_failed(&err) : r > 0 ? MI_EXIT_NO : MI_EXIT_OK;
 }
 
 int main(int argc, char **argv)

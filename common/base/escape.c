@@ -154,6 +154,23 @@ char *mi_escape(char *dst, size_t size, const char *src, size_t len)
     return dst;
 }
 
+void mi_escape_text(struct mi_buf *out, const char *src, size_t len)
+{
+    while (len > 0) {
+        size_t n = 0;
+
+        while (n < len && src[n] != '\n' && src[n] != '\t')
+            n++;
+        mi_buf_reserve(out, 10 * n + 8); /* a byte becomes at most "\u{10FFFF}" */
+        mi_escape(out->data + out->len, 10 * n + 8, src, n);
+        out->len += strlen(out->data + out->len);
+        if (n < len)
+            mi_buf_add_char(out, src[n++]);
+        src += n;
+        len -= n;
+    }
+}
+
 const char *mi_quote(const char *s)
 {
     static _Thread_local char text[4][204];

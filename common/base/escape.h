@@ -5,6 +5,8 @@
 #ifndef MI_BASE_ESCAPE_H
 #define MI_BASE_ESCAPE_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +19,10 @@ char *mi_escape(char *dst, size_t size, const char *src, size_t len);
 /* The same for a NUL-ended string, in one of four static buffers of the calling
  * thread (so four calls may stand in one printf), cut at 200 bytes. */
 const char *mi_quote(const char *s);
+
+/* Appends src [len] with everything of that kind escaped but line ends and tabs: a whole text
+ * for a terminal. */
+void mi_escape_text(struct mi_buf *out, const char *src, size_t len);
 
 /* Length of the valid UTF-8 prefix of s [len]; equal to len when all is valid
  * (no overlong forms, no surrogates, at most U+10FFFF). */

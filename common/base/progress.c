@@ -28,12 +28,18 @@ double mi_seconds(void)
     return now - first;
 }
 
-char *mi_usage_text(char *text)
+int64_t mi_peak_bytes(void)
 {
     struct rusage use;
 
     getrusage(RUSAGE_SELF, &use);
-    snprintf(text, 64, "%.1f s, peak %ld MiB", mi_seconds(), (use.ru_maxrss + 1023) / 1024);
+    return (int64_t)use.ru_maxrss * 1024;
+}
+
+char *mi_usage_text(char *text)
+{
+    snprintf(text, 64, "%.1f s, peak %lld MiB", mi_seconds(),
+             (long long)((mi_peak_bytes() + (1 << 20) - 1) >> 20));
     return text;
 }
 

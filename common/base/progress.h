@@ -16,6 +16,7 @@ void mi_progress_clear(void);
 
 /* For -v: "1.2 s, peak 210 MiB" since the start of the process, into text [64]. */
 char *mi_usage_text(char *text);
-double mi_seconds(void); /* monotonic */
+int64_t mi_peak_bytes(void); /* the most memory that this process has held */
+double mi_seconds(void);     /* monotonic */
 
 #endif

@@ -4,10 +4,12 @@
 
 #include "job/generate.h"
 
-/* Lines "key: value": what the file holds, sizes, types of the weights with counts and bytes,
- * vocabulary, template, licence, and the memory of a run at several lengths. Text from the
- * file is escaped. Reads the whole file for its digest. */
-int mi_describe_model(struct mi_buf *b, struct mi_session *s, struct mi_error *err) MI_MUST_USE;
+/* Lines "key: value": what the file holds and says of its origin, sizes, positions, types of the
+ * weights with counts and bytes (of all, and of each kind of tensor), vocabulary, template, and
+ * the memory of a run: of `context` tokens, or with 0 at several lengths. Text from the file is
+ * escaped. Reads the whole file for its digest. */
+int mi_describe_model(struct mi_buf *b, struct mi_session *s, int64_t context,
+                      struct mi_error *err) MI_MUST_USE;
 
 /* {id, tokens, pieces, offsets, n_prompt, spans, roles, fields, target, foil}: the prompt
  * record's keys, then the ids of the continuations (nil without). Borrows from the item. */

@@ -49,8 +49,7 @@ void mi_dequantise_iq4_xs(float *y, const void *src, int64_t n)
 /* A power of two, 2^(e - 128); 16 bytes of nibbles. The table holds doubled values. */
 void mi_dequantise_mxfp4(float *y, const void *src, int64_t n)
 {
-    static const signed char table[16] = {0, 1,  2,  3,  4,  6,  8,  12,
-                                          0, -1, -2, -3, -4, -6, -8, -12};
+    static const signed char table[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
     const unsigned char *p = src;
 
     for (; n > 0; n--, p += 17, y += 32) {

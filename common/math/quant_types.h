@@ -30,9 +30,9 @@ mi_dequantiser mi_dequantise_q2_k, mi_dequantise_q3_k, mi_dequantise_q4_k, mi_de
     mi_dequantise_q6_k, mi_dequantise_tq1_0, mi_dequantise_tq2_0;
 
 /* quant_iq.c: weights that are looked up, one by one or in groups. */
-mi_dequantiser mi_dequantise_iq4_nl, mi_dequantise_iq4_xs, mi_dequantise_mxfp4,
-    mi_dequantise_iq1_s, mi_dequantise_iq1_m, mi_dequantise_iq2_xxs, mi_dequantise_iq2_xs,
-    mi_dequantise_iq2_s, mi_dequantise_iq3_xxs, mi_dequantise_iq3_s;
+mi_dequantiser mi_dequantise_iq4_nl, mi_dequantise_iq4_xs, mi_dequantise_mxfp4, mi_dequantise_iq1_s,
+    mi_dequantise_iq1_m, mi_dequantise_iq2_xxs, mi_dequantise_iq2_xs, mi_dequantise_iq2_s,
+    mi_dequantise_iq3_xxs, mi_dequantise_iq3_s;
 
 /* iq_grids.c: the groups of weights that an index stands for. A group is one number: two
  * bits a weight for eight weights, or three bits for four, the first weight lowest. */

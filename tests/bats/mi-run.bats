@@ -204,6 +204,25 @@ key() {
 		[[ $'\n'$output$'\n' == *$'\n'"$line"$'\n'* ]] || { echo "no '$line'"; false; }
 	done
 	[[ $output == *"memory at 512 tokens: "* ]]
+	[[ $output == *$'\n''group attn_q.weight: 2, 8.0 KiB, F32'$'\n'* ]]
+	[[ $output == *$'\n''rotation: base 10000, 8 of 8 coordinates'$'\n'* ]]
+	run -0 --separate-stderr mi-run -m "$FIXTURES/tiny/llama-mixed.gguf" --info --context 100
+	[[ $output == *"memory at 100 tokens: "* && $output != *"memory at 512"* ]]
+	run_clean 2 mi-run -m "$M" --info --context 513
+	run -2 mi-run -m "$M" -p x --context 100
+}
+
+@test "mi-run: --selftest passes, a line a check" {
+	run -0 --separate-stderr mi-run -m "$M" --selftest
+	[ -z "$stderr" ]
+	[ "${#lines[@]}" -eq 9 ]
+	local line
+	for line in "${lines[@]}"; do
+		[[ $line =~ ^'ok     '[a-z]+': '.*[0-9] ]] || { echo "$line"; false; }
+	done
+	run_clean 2 mi-run -m "$M" --selftest -o out.mi
+	run_clean 2 mi-run -m "$M" --selftest --info
+	run_clean 3 mi-run -m "$FIXTURES/tiny/llama-k.gguf" --selftest
 }
 
 @test "mi-run: --tokens prints one JSON object a prompt" {
