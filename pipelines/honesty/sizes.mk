@@ -1,17 +1,75 @@
-# How much the study runs, and what its verdicts are measured against. All sizes in one place.
+# How much the study runs, and the margins of its verdicts: all written down before the run.
+# Prompts of one's own (PROMPTS=dir) may bring a sizes.mk, which is read after this one.
 
-# Every FIT_OF statements, FIT of them fit directions and the others test them.
-STATEMENTS  ?= 300
-FIT_OF      := 3
-FIT         := 2
-METHODS     := mean-diff,pca-diff,shuffled
-DRAWS       := 5
-SEED        ?= 1
+SEED         ?= 1
 
-# The direction that is added back: method, layers as parts of the depth, and the length added
-# in units of the distance between the two sides.
-STEER_METHOD := mean-diff
-STEER_FROM   := 40
-STEER_TO     := 60
-STEER_BY     := 1.5
-STEER_TOKENS := 40
+# ---- prompts made from facts: so many pairs fit directions, so many statements test them ----
+FIT_PAIRS    ?= 200
+TEST_PAIRS   ?= 100
+# of the test, for what costs more: steered answers, patching, paths
+CHOICE_PAIRS ?= 40
+PATCH_PAIRS  ?= 12
+PATH_PAIRS   ?= 8
+
+# ---- where ----------------------------------------------------------------------------------
+# Tokens that directions are fitted and tested on; where the direction is added; tokens whose
+# parts are patched; the field that makes the domains of the claims;
+# where a part of one run is put into another.
+READ         ?= span:statement
+INJECT       ?= all
+PART_POS     ?= span:statement
+DOMAIN       ?= kind
+CARRY        ?= span:statement
+# files of prompts that end where the answer is decided
+CHOICE       ?= choice
+CHOICE_FIT   ?= choice-fit
+CHOICE_OTHER ?= choice-other
+
+# ---- directions -----------------------------------------------------------------------------
+METHODS      := mean-diff,pca-diff,pca-diff-uncentred,pca-center,mass-mean,logistic
+# the one that is added, removed, patched and attributed
+METHOD       := mean-diff
+DRAWS        := 20
+CONTROLS     := 0 1 2 3 4
+# doses in units of the distance between the sides; the dose of the verdicts
+DOSES        := 0.5 1 1.5 2 4
+DOSE         := 1.5
+
+# ---- texts ----------------------------------------------------------------------------------
+ANSWER       ?= 12
+STORY        ?= 40
+GEN_STEPS    := 1 2 4 8
+TALES        ?= 24
+# the dose where it is added at every token
+DOSE_ALL     := 1
+# the tokens it is added at then, and those of them that stand in the prompt
+TALE_AT      ?= all
+TALE_PROMPT  ?= prompt
+
+# answers that are scanned, and texts that the report shows
+SCANS        := 2
+TEXTS        := 12
+
+# ---- margins --------------------------------------------------------------------------------
+# the behaviour: more than this share of answers true under the honest instruction, and false
+# under the other
+BEHAVIOUR    := 0.5
+# reading: AUROC on held-out statements
+READING      := 0.9
+# an intervention counts when it moves p(true) - p(false) by more than this: half of the way from
+# one answer to the other
+EFFECT       := 1
+# and when it carries more than this share of the difference between the sides
+SHARE        := 0.5
+# divergence on neutral texts, in nats a token
+SIDE_EFFECT  := 0.5
+# continual injection is needed: nats a token that the text loses when it stops
+CONTINUAL    := 0.1
+# standard deviations of random directions' entropy; below, a direction speaks for few tokens
+ENTROPY_Z    := -2
+# writers are spread when they are as many as so many equal ones
+SPREAD       := 5
+# relative error of a sum of parts
+CLOSES       := 0.001
+# what the part that nothing reads may move, in logits
+ILLUSION     := 0.1
