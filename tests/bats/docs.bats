@@ -115,7 +115,7 @@ known_in() {
 		sed -n '/^\.Sh METRICS/,/^\.Sh MODELS/p' "$MAN/mi-tools.7" | grep -qwE "^\.It Va (.* , )?$name" ||
 			echo "metric $name"
 	done <names >>found
-	known_in common/model/config.c '^    {"\([a-z0-9]*\)", .*' >names
+	known_in common/model/architecture.c '^    {\.name = "\([a-z0-9]*\)".*' >names
 	[ "$(wc -l <names)" -ge 2 ]
 	grep -oE '\{MI_Q_[A-Z0-9_]*, "[A-Z0-9_]*"' "$ROOT/common/math/quant.c" | cut -d '"' -f 2 >types
 	[ "$(wc -l <types)" -ge 10 ]
