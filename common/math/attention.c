@@ -5,6 +5,7 @@
 #include "math/rows.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Query rows in a block: they share the keys that are in cache. */
 enum { BLOCK_ROWS = 24 };
@@ -60,6 +61,44 @@ static int last_key(const struct mi_attention_block *b)
     return b->n_keys + (b->rows - 1) * b->step;
 }
 
+static size_t gathered(const struct mi_attention *a, const struct mi_attention_block *b)
+{
+    return a->n_runs ? 2 * (size_t)last_key(b) * (size_t)a->d_head : 0;
+}
+
+static float *gather_run(float *to, const float *from, int64_t ld, int64_t n, int width)
+{
+    for (int64_t i = 0; i < n; i++, to += width)
+        memcpy(to, from + i * ld, (size_t)width * sizeof *to);
+    return to;
+}
+
+/* Puts the head's keys and values, which lie in several places, side by side: room [gathered]. */
+static void gather(const struct mi_attention *a, struct mi_attention_block *b, int head,
+                   float *room)
+{
+    const int64_t n = last_key(b), skip = (int64_t)(head / (a->n_heads / a->n_kv_heads)) * a->d_head;
+    float *k = room + (int64_t)b->from * a->d_head, *v = k + n * a->d_head;
+    int64_t at = 0;
+
+    if (!a->n_runs)
+        return;
+    for (int i = 0; i <= a->n_runs; i++) {
+        const struct mi_key_run own = {a->keys, a->values, n - at};
+        const struct mi_key_run *run = i < a->n_runs ? &a->run[i] : &own;
+        int64_t from = at < b->from ? b->from - at : 0, to = run->n < n - at ? run->n : n - at;
+
+        if (from < to) {
+            k = gather_run(k, run->keys + from * a->ldk + skip, a->ldk, to - from, a->d_head);
+            v = gather_run(v, run->values + from * a->ldv + skip, a->ldv, to - from, a->d_head);
+        }
+        at += run->n;
+    }
+    b->keys = room;
+    b->values = room + n * a->d_head;
+    b->ldk = b->ldv = a->d_head;
+}
+
 /* ---- without listeners ------------------------------------------------------------------ */
 
 struct attention_work {
@@ -74,6 +113,7 @@ static void attend_task(void *ctx, int64_t task, int thread)
     const struct attention_work *w = ctx;
     int low = 0, high = w->n, head, row;
     struct mi_attention_block b;
+    size_t n_scores;
 
     (void)thread;
     while (high - low > 1) { /* the last sequence that starts at or before the task */
@@ -87,7 +127,9 @@ static void attend_task(void *ctx, int64_t task, int thread)
     if (b.first > 0)
         b.from = b.first / 16 * 16;
     b.lds = (last_key(&b) + 15) / 16 * 16;
-    b.scores = mi_math_scratch((size_t)b.rows * (size_t)b.lds);
+    n_scores = (size_t)b.rows * (size_t)b.lds;
+    b.scores = mi_math_scratch(n_scores + gathered(&w->a[low], &b));
+    gather(&w->a[low], &b, head, b.scores + n_scores);
     w->kernels->attend(&b);
 }
 
@@ -130,6 +172,7 @@ static void scores_task(void *ctx, int64_t task, int thread)
     (void)thread;
     b.scores = score_row(w, head, row);
     b.lds = w->a->n_past + w->a->n_q;
+    gather(w->a, &b, head, mi_math_scratch(gathered(w->a, &b)));
     w->kernels->scores(&b);
     n = last_key(&b);
     for (int r = 0; r < b.rows; r++)
@@ -175,6 +218,7 @@ static void mix_task(void *ctx, int64_t task, int thread)
     (void)thread;
     b.scores = score_row(w, head, row);
     b.lds = w->a->n_past + w->a->n_q;
+    gather(w->a, &b, head, mi_math_scratch(gathered(w->a, &b)));
     w->kernels->mix(&b);
 }
 

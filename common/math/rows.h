@@ -48,14 +48,23 @@ void mi_rope_apply(float *y, int64_t ldy, int m, int n_heads, int d_head, const 
  * The bits of row i depend on its own q and on the keys and values before it only: not on
  * n_past, the number of query rows, or who else is in the batch.
  *
+ * Keys and values may lie in several places: first those of run[0], run[1] ..., then `keys` and
+ * `values`, which then begin behind them. n_past counts them all.
+ *
  * q [n_q, H, K] rows ldq apart; keys [n_past + n_q, KV, K] rows ldk apart, values likewise
  * ldv; z [n_q, H, K] rows ldz apart (may not overlap q). */
+struct mi_key_run {
+    const float *keys, *values; /* rows ldk and ldv apart, as those of the attention */
+    int64_t n;
+};
 struct mi_attention {
     int n_q, n_past, n_heads, n_kv_heads, d_head, window;
     float scale;
     const float *q, *keys, *values;
     int64_t ldq, ldk, ldv, ldz;
     float *z;
+    const struct mi_key_run *run;
+    int n_runs;
 };
 /* Without listeners: parallel over (sequence, head, block of rows) of all a[n]. */
 void mi_attention(const struct mi_attention *a, int n);

@@ -12,9 +12,36 @@ enum {
     RESULT_TILE = 32,         /* outputs of one piece of parallel work */
 };
 
+/* Where the positions before a sequence's new tokens lie: its ancestors' rows, the first
+ * ancestor's first. Writes from run[0] on (NULL: counts only); returns how many. */
+static int find_past(const struct mi_pass *p, int layer, const struct mi_sequence *q,
+                     struct mi_key_run *run)
+{
+    int64_t width = (int64_t)p->m->config.dims.n_kv_heads * p->m->config.dims.d_head;
+    int64_t left = q->n_past;
+    int n = 0, at;
+
+    for (const struct mi_sequence *s = q; s && s->n_past > 0 && !s->cache; s = s->before)
+        n++;
+    at = n;
+    for (const struct mi_sequence *s = q; run && at > 0; s = s->before) {
+        const struct mi_sequence *b = s->before;
+        int64_t earlier = b && b->n_past < left ? b->n_past : b ? left : 0;
+        int64_t row = b ? p->first_row[b - p->batch] * width : 0;
+
+        run[--at] = (struct mi_key_run){
+            .keys = b ? (const float *)p->s->k.at + row : s->past->layer_keys[layer],
+            .values = b ? (const float *)p->s->v.at + row : s->past->layer_values[layer],
+            .n = left - earlier,
+        };
+        left = earlier;
+    }
+    return n;
+}
+
 /* Fills in the job of `n_q` live rows from `live_row` on, which are the tokens from `index` on
- * of sequence `i`, whose new tokens begin at row `first` of all. */
-static struct mi_attention make_job(const struct mi_pass *p, int layer, int i, int first, int index,
+ * of sequence `i`. */
+static struct mi_attention make_job(const struct mi_pass *p, int layer, int i, int index,
                                     int live_row, int n_q)
 {
     const struct mi_config *c = &p->m->config;
@@ -25,15 +52,15 @@ static struct mi_attention make_job(const struct mi_pass *p, int layer, int i, i
     float *z = p->s->z.at;
     struct mi_attention a = {
         .n_q = n_q,
-        .n_past = (int)(cache ? cache->n : 0) + index,
+        .n_past = (int)(cache ? cache->n : p->batch[i].n_past) + index,
         .n_heads = d->n_heads,
         .n_kv_heads = d->n_kv_heads,
         .d_head = d->d_head,
         .window = c->window,
         .scale = c->attention_scale,
         .q = q + live_row * hk,
-        .keys = cache ? cache->layer_keys[layer] : k + first * kvk,
-        .values = cache ? cache->layer_values[layer] : v + first * kvk,
+        .keys = cache ? cache->layer_keys[layer] : k + p->first_row[i] * kvk,
+        .values = cache ? cache->layer_values[layer] : v + p->first_row[i] * kvk,
         .ldq = hk,
         .ldk = kvk,
         .ldv = kvk,
@@ -49,15 +76,26 @@ static int make_jobs(struct mi_pass *p, int layer, struct mi_attention **out)
 {
     struct mi_attention *job = mi_room_for(&p->s->jobs, (size_t)p->live.n, sizeof(*job));
     const struct mi_row *row = p->live.row;
-    int n_jobs = 0, first = 0, sequence = 0;
+    struct mi_key_run *run = NULL;
+    int n_jobs = 0, n_runs = 0, last = -1;
 
+    for (int i = 0; p->has_past && i < p->n_joined; i++)
+        n_runs += find_past(p, layer, &p->batch[i], NULL);
+    if (n_runs)
+        run = mi_room_for(&p->s->key_runs, (size_t)n_runs, sizeof(*run));
+    n_runs = 0;
     for (int r = 0, n; r < p->live.n; r += n) {
         for (n = 1; r + n < p->live.n && row[r + n].sequence == row[r].sequence &&
                     row[r + n].index == row[r].index + n;)
             n++;
-        for (; sequence < row[r].sequence; sequence++)
-            first += p->batch[sequence].n;
-        job[n_jobs++] = make_job(p, layer, sequence, first, row[r].index, r, n);
+        job[n_jobs] = make_job(p, layer, row[r].sequence, row[r].index, r, n);
+        if (run && row[r].sequence != last) {
+            run += n_runs;
+            n_runs = find_past(p, layer, &p->batch[row[r].sequence], run);
+        }
+        job[n_jobs].run = run;
+        job[n_jobs++].n_runs = n_runs;
+        last = row[r].sequence;
     }
     *out = job;
     return n_jobs;

@@ -14,7 +14,7 @@ enum {
 
 static float *rows_of(struct mi_pass *p, struct mi_room *room, int64_t width)
 {
-    int n = p->all.n > p->logit.n ? p->all.n : p->logit.n;
+    int n = p->n_rows > p->logit.n ? p->n_rows : p->logit.n;
 
     return mi_room_for(room, (size_t)n * (size_t)width, sizeof(float));
 }

@@ -94,22 +94,55 @@ void mi_pass_pick(struct mi_pass *p)
 
 /* ---- before the blocks ---------------------------------------------------------------- */
 
+/* Positions before the sequence's new tokens. */
+static int64_t count_past(const struct mi_sequence *q)
+{
+    return q->cache ? q->cache->n : q->n_past;
+}
+
+/* What the caller says about shared work must hold; anything else is a mistake in the program,
+ * found before memory is read. */
+static int check_sharing(const struct mi_pass *p, int i, int n_layers)
+{
+    const struct mi_sequence *q = &p->batch[i], *b = q->before;
+    bool is_fit = q->first_layer >= 0 && q->first_layer < n_layers &&
+                  (i == 0 || q->first_layer >= q[-1].first_layer);
+
+    if (q->first_layer > 0)
+        is_fit = is_fit && q->resid && !q->cache;
+    if (q->n_past != 0)
+        is_fit = is_fit && q->n_past > 0 && !q->cache && !q->past != !b;
+    if (q->n_past != 0 && q->past)
+        is_fit = is_fit && q->past->n >= q->n_past && q->past->n_filled >= n_layers;
+    if (q->n_past != 0 && b)
+        is_fit = is_fit && b >= p->batch && b < q && !b->cache && b->first_layer == 0 &&
+                 q->first_layer == 0 && b->n_past + b->n >= q->n_past;
+    is_fit = is_fit && q->logit_ids == p->batch->logit_ids;
+    return is_fit ? 0 : mi_fail(p->err, MI_EXIT_DATA, "sequence %d of a batch is ill-formed", i);
+}
+
 static int check_sequence(const struct mi_pass *p, int i, int n_layers)
 {
     const struct mi_sequence *q = &p->batch[i];
     const struct mi_dims *d = &p->m->config.dims;
-    int64_t past = q->cache ? q->cache->n : 0;
+    int64_t past = count_past(q);
 
+    if (check_sharing(p, i, n_layers) < 0)
+        return -MI_EXIT_DATA;
     if (q->n < 0 || past + q->n > d->n_ctx)
         return mi_fail(p->err, MI_EXIT_DATA, "%lld tokens are more than the model's context of %d",
                        (long long)past + q->n, d->n_ctx);
-    if (past > 0 && q->cache->n_filled < n_layers)
+    if (past > 0 && q->cache && q->cache->n_filled < n_layers)
         return mi_fail(p->err, MI_EXIT_DATA, "a cache of %d layers cannot go on through %d",
                        q->cache->n_filled, n_layers);
     for (int t = 0; t < q->n; t++)
         if (q->tokens[t] < 0 || q->tokens[t] >= d->d_vocab)
             return mi_fail(p->err, MI_EXIT_DATA, "token id %d is not in the vocabulary of %d",
                            (int)q->tokens[t], d->d_vocab);
+    for (int t = 0; q->logit_ids && t < q->n_logit_ids; t++)
+        if (q->logit_ids[t] < 0 || q->logit_ids[t] >= d->d_vocab)
+            return mi_fail(p->err, MI_EXIT_DATA, "token id %d is not in the vocabulary of %d",
+                           (int)q->logit_ids[t], d->d_vocab);
     for (int t = 0; t < q->n_logit_rows; t++)
         if (q->logit_rows[t] < 0 || q->logit_rows[t] >= q->n)
             return mi_fail(p->err, MI_EXIT_DATA, "logits of row %d of %d are asked for",
@@ -129,6 +162,7 @@ static int check_batch(struct mi_pass *p, int n_layers)
         rows += p->batch[i].n;
         logits += p->batch[i].n_logit_rows;
         p->has_cache = p->has_cache || p->batch[i].cache;
+        p->has_past = p->has_past || p->batch[i].n_past > 0;
     }
     if (rows > MAX_ROWS || logits > MAX_ROWS)
         return mi_fail(p->err, MI_EXIT_DATA, "a batch of %lld tokens (limit %d)", (long long)rows,
@@ -136,9 +170,26 @@ static int check_batch(struct mi_pass *p, int n_layers)
     if (logits > 0 && n_layers < p->m->config.dims.n_layers)
         return mi_fail(p->err, MI_EXIT_DATA, "logits need all %d layers",
                        p->m->config.dims.n_layers);
-    p->all.n = (int)rows;
+    p->n_rows = p->all.n = (int)rows;
     p->logit.n = (int)logits;
     return 0;
+}
+
+/* The sequences that begin at this block become live. */
+static void join(struct mi_pass *p, int layer)
+{
+    size_t d = (size_t)p->m->config.dims.d_model;
+
+    for (; p->n_joined < p->n_sequences; p->n_joined++) {
+        const struct mi_sequence *q = &p->batch[p->n_joined];
+
+        if (q->first_layer > layer)
+            break;
+        if (layer > 0)
+            memcpy(p->x + (size_t)p->all.n * d, q->resid, (size_t)q->n * d * sizeof(float));
+        p->all.n += q->n;
+    }
+    p->live = p->all;
 }
 
 /* Which row is what; token ids side by side. */
@@ -148,6 +199,7 @@ static const int32_t *lay_out_rows(struct mi_pass *p)
     size_t n = (size_t)p->all.n, n_logit = (size_t)p->logit.n;
     int32_t *tokens = mi_room_for(&s->tokens, n, sizeof(*tokens));
     int *index = mi_room_for(&s->logit_index, n_logit, sizeof(*index));
+    int *first_row = mi_room_for(&s->first_rows, (size_t)p->n_sequences, sizeof(*first_row));
     int first = 0, j = 0;
 
     p->all.row = mi_room_for(&s->rows, n, sizeof(*p->all.row));
@@ -156,8 +208,9 @@ static const int32_t *lay_out_rows(struct mi_pass *p)
     p->logit.position = mi_room_for(&s->logit_positions, n_logit, sizeof(*p->logit.position));
     for (int i = 0; i < p->n_sequences; i++) {
         const struct mi_sequence *q = &p->batch[i];
-        int32_t past = q->cache ? (int32_t)q->cache->n : 0;
+        int32_t past = (int32_t)count_past(q);
 
+        first_row[i] = first;
         for (int t = 0; t < q->n; t++) {
             p->all.row[first + t] = (struct mi_row){i, t, past + t};
             p->all.position[first + t] = past + t;
@@ -171,7 +224,9 @@ static const int32_t *lay_out_rows(struct mi_pass *p)
         first += q->n;
     }
     p->logit_index = index;
-    p->live = p->all;
+    p->first_row = first_row;
+    p->all.n = 0;
+    join(p, 0);
     return tokens;
 }
 
@@ -230,7 +285,7 @@ static void embed_rows(void *ctx, int64_t i, int thread)
 static int embed(struct mi_pass *p, const int32_t *tokens)
 {
     int64_t d = p->m->config.dims.d_model;
-    float *x = mi_room_for(&p->s->x, (size_t)p->all.n * (size_t)d, sizeof(float));
+    float *x = mi_room_for(&p->s->x, (size_t)p->n_rows * (size_t)d, sizeof(float));
     struct embedding e = {p->m, tokens, p->all.n, x};
 
     mi_par_for((p->all.n + EMBED_ROWS - 1) / EMBED_ROWS, embed_rows, &e);
@@ -240,9 +295,26 @@ static int embed(struct mi_pass *p, const int32_t *tokens)
 
 /* ---- after the blocks ----------------------------------------------------------------- */
 
+/* Of some tokens: a row of the unembedding each. */
+static void compute_logits_of(const struct mi_model *m, const struct mi_sequence *q, const float *h,
+                              int n, float *logits)
+{
+    int64_t d = m->config.dims.d_model;
+
+    for (int i = 0; i < q->n_logit_ids; i++) {
+        struct mi_matrix one = m->unembedding;
+
+        one.data = (const char *)one.data + (size_t)q->logit_ids[i] * one.row_bytes;
+        one.n = 1;
+        mi_linear(logits + i, q->n_logit_ids, h, d, n, &one, NULL);
+    }
+}
+
 static int unembed(struct mi_pass *p)
 {
-    int64_t d = p->m->config.dims.d_model, v = p->m->config.dims.d_vocab;
+    const struct mi_sequence *first = p->batch;
+    int64_t d = p->m->config.dims.d_model;
+    int64_t v = first->logit_ids ? first->n_logit_ids : p->m->config.dims.d_vocab;
     int n_block = p->logit.n < LOGIT_ROWS ? p->logit.n : LOGIT_ROWS;
     float *h, *logits;
     int rc;
@@ -268,7 +340,10 @@ static int unembed(struct mi_pass *p)
             .width = v,
         };
 
-        mi_linear(logits, v, h + r * d, d, n, &p->m->unembedding, NULL);
+        if (first->logit_ids)
+            compute_logits_of(p->m, first, h + r * d, n, logits);
+        else
+            mi_linear(logits, v, h + r * d, d, n, &p->m->unembedding, NULL);
         rc = mi_pass_visit(p, &view);
     }
     return rc;
@@ -299,22 +374,26 @@ int mi_forward(struct mi_forward *f, const struct mi_model *m, const struct mi_s
     if (n_layers <= 0 || n_layers > m->config.dims.n_layers)
         n_layers = m->config.dims.n_layers;
     rc = check_batch(&p, n_layers);
-    if (rc < 0 || p.all.n == 0)
+    if (rc < 0 || p.n_rows == 0)
         return rc;
     if (!f->state)
         f->state = mi_alloc_zero(1, sizeof(*f->state));
     p.s = f->state;
     tokens = lay_out_rows(&p);
     plan(&p, n_layers);
-    for (int i = 0; i < p.all.n; i++)
+    for (int i = 0; i < p.n_rows; i++)
         last = p.all.position[i] > last ? p.all.position[i] : last;
     mi_model_rope(m, &p.s->rope, last + 1);
     for (int i = 0; i < n_sequences; i++)
         if (batch[i].cache)
             mi_cache_reserve(batch[i].cache, batch[i].cache->n + batch[i].n);
     rc = embed(&p, tokens);
-    for (int l = 0; l < p.n_layers && rc == 0; l++)
-        rc = mi_pass_block(&p, l);
+    for (int l = 0; l < p.n_layers && rc == 0; l++) {
+        if (p.n_joined < n_sequences)
+            join(&p, l);
+        if (p.live.n > 0)
+            rc = mi_pass_block(&p, l);
+    }
     if (rc == 0 && p.last_site == MI_SITES)
         rc = unembed(&p);
     if (rc == 0)
@@ -345,6 +424,7 @@ void mi_forward_free(struct mi_forward *f)
             &s->picked,      &s->logits,    &s->scores,       &s->result,     &s->result_before,
             &s->rows,        &s->positions, &s->tokens,       &s->logit_rows, &s->logit_positions,
             &s->logit_index, &s->jobs,      &s->result_tiles, &s->wants,
+            &s->key_runs,    &s->first_rows,
         };
 
         for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++)

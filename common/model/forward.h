@@ -36,13 +36,29 @@ void mi_cache_copy(struct mi_cache *to, const struct mi_cache *from, int64_t n);
 size_t mi_cache_bytes(const struct mi_model *m, int64_t capacity);
 void mi_cache_free(struct mi_cache *c);
 
-/* One sequence of a pass. */
+/* One sequence of a pass. Work that sequences have in common is done once: a sequence may go
+ * on behind positions that others computed (`past` or `before`), and join a pass in the middle
+ * (first_layer) where its residual stream is known. The bits are those of the whole sequence. */
 struct mi_sequence {
     const int32_t *tokens; /* [n] new tokens */
     int n;
-    struct mi_cache *cache; /* NULL: positions start at 0 and nothing is kept */
+    struct mi_cache *cache; /* NULL: positions start at 0 or n_past and nothing is kept */
     const int *logit_rows; /* [n_logit_rows] indices into the new tokens: whose logits are wanted */
     int n_logit_rows;
+    /* Without `cache`: the n_past positions before the new tokens are read, never written, from
+     * a cache that many may share, or from an earlier sequence of this batch (its own past
+     * included). Both NULL: there are none. */
+    const struct mi_cache *past;
+    const struct mi_sequence *before;
+    int64_t n_past;
+    /* Joins before block first_layer with these rows [n, D] of the residual stream; the sites
+     * before do not show it. In a batch first_layer never decreases; no `cache` when not 0. */
+    int first_layer;
+    const float *resid;
+    /* Logits of these tokens only, in this order (views are as wide); NULL: of the vocabulary.
+     * The same list for all sequences of a batch. */
+    const int32_t *logit_ids;
+    int n_logit_ids;
 };
 
 /* Which row is what. */

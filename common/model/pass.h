@@ -22,6 +22,7 @@ struct mi_forward_state {
     struct mi_room rows, positions, tokens;                /* per row */
     struct mi_room logit_rows, logit_positions, logit_index;
     struct mi_room jobs; /* struct mi_attention */
+    struct mi_room key_runs, first_rows;                   /* of sequences with a past */
     struct mi_room wants;
     struct mi_rope rope;
 };
@@ -45,7 +46,10 @@ struct mi_pass {
     const struct mi_hooks *hooks;
     const bool *wants; /* [L + 1, MI_SITES]; row L: global sites */
     struct mi_error *err;
-    struct mi_rows all;     /* every new token */
+    struct mi_rows all;     /* every new token of the sequences that have joined */
+    int n_rows, n_joined;   /* new tokens in all; sequences that have joined */
+    const int *first_row;   /* [n_sequences] where each one's rows begin */
+    bool has_past;          /* some sequence goes on behind another's positions */
     struct mi_rows logit;   /* those of logit_rows */
     const int *logit_index; /* [logit.n] into `all` */
     struct mi_rows live;    /* those that are being computed: `all`, in the end `logit` */
