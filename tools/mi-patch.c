@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "base/tool.h"
 #include "job/material.h"
+#include "job/pace.h"
 #include "job/sweep.h"
 #include "stream/header.h"
 
@@ -447,22 +448,25 @@ static int finish_stream(struct work *w, struct mi_error *err)
 
 /* ---- the sweep ------------------------------------------------------------------ */
 
-static void print_plan(const struct mi_sweep_totals *t)
+static void print_plan(const struct mi_sweep_totals *t, const struct mi_model *m)
 {
     char peak[24];
+    double pace = mi_pace(m);
 
-    printf("pairs        %lld\nruns         %lld\ntokens       %lld\nFLOPs        %.4g\n"
-           "peak memory  %s\n",
-           (long long)t->n_pairs, (long long)t->n_runs, (long long)t->n_rows, t->flops,
-           mi_bytes_text(t->peak, peak));
+    printf("pairs        %lld\nruns         %lld\nunchanged    %lld\ntokens       %lld\n"
+           "FLOPs        %.4g\npeak memory  %s\n"
+           "time         about %.2g s (products run at %.3g GFLOP/s now)\n",
+           (long long)t->n_pairs, (long long)t->n_runs, (long long)t->n_same, (long long)t->n_rows,
+           t->flops, mi_bytes_text(t->peak, peak), t->flops / (0.8 * pace), pace * 1e-9);
 }
 
 static void say_totals(const struct mi_sweep_totals *t, double seconds)
 {
     char usage[64];
 
-    mi_warn("%lld pairs, %lld runs, %lld tokens (%.1f/s), %lld effects (%lld refused), %s",
-            (long long)t->n_pairs, (long long)t->n_runs, (long long)t->n_rows,
+    mi_warn("%lld pairs, %lld runs (%lld more change nothing), %lld tokens (%.1f/s), "
+            "%lld effects (%lld refused), %s",
+            (long long)t->n_pairs, (long long)t->n_runs, (long long)t->n_same, (long long)t->n_rows,
             seconds > 0 ? (double)t->n_rows / seconds : 0.0, (long long)t->n_effects,
             (long long)t->n_refused, mi_usage_text(usage));
 }
@@ -481,7 +485,7 @@ static int sweep(struct work *w, const struct options *opt, struct mi_error *err
     r = mi_sweep(&w->session, &w->source, &w->measures, &w->sweep, out, &totals, err);
     mi_progress_end();
     if (r == 0 && !out)
-        print_plan(&totals);
+        print_plan(&totals, &w->session.model);
     if (r == 0 && out)
         r = finish_stream(w, err);
     if (r == 0 && out && mi_opt_verbose)

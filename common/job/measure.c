@@ -237,6 +237,14 @@ bool mi_measures_want(const struct mi_measures *m, enum mi_site site, int layer)
     return false;
 }
 
+bool mi_measures_need_two_logits(const struct mi_measures *m)
+{
+    for (int i = 0; i < m->n; i++)
+        if (m->item[i].kind == MI_MEASURE_PROB_DIFF)
+            return false;
+    return m->needs_diff && !m->needs_logp && !m->needs_kl;
+}
+
 void mi_measures_free(struct mi_measures *m)
 {
     for (int i = 0; i < m->n; i++)

@@ -54,6 +54,8 @@ int mi_measures_open(struct mi_measures *m, const char *const *lists, int n,
 /* The names alone, before anything is opened. */
 int mi_measures_check(const char *const *lists, int n, struct mi_error *err) MI_MUST_USE;
 bool mi_measures_want(const struct mi_measures *m, enum mi_site site, int layer);
+/* Are the logits of the subject's own two tokens (diff_target, diff_foil) all that is read? */
+bool mi_measures_need_two_logits(const struct mi_measures *m);
 void mi_measures_free(struct mi_measures *m);
 
 /* A prompt with the tokens of the continuation that its figures need. */
@@ -94,8 +96,10 @@ void mi_reading_init(struct mi_reading *r, const struct mi_measures *m, const st
 /* Of a changed run of the reference's subject, before `start` of which nothing changes: those
  * figures are the reference's. */
 void mi_reading_begin(struct mi_reading *r, int64_t start);
-/* One row of logits [v] at a position. Rows may come from several threads. */
-void mi_reading_logits(struct mi_reading *r, int64_t position, const float *logits, int64_t v);
+/* One row of logits [v] at a position: of the vocabulary, or (ids not NULL) of these tokens, the
+ * two that are read among them. Rows may come from several threads. */
+void mi_reading_logits(struct mi_reading *r, int64_t position, const float *logits,
+                       const int32_t *ids, int64_t v);
 /* Rows first .. first + n - 1 of a view, which belong to this run. */
 void mi_reading_site(struct mi_reading *r, const struct mi_view *view, int first, int n);
 /* The figures into value [measures n]. MI_EXIT_DATA when one is not finite. */

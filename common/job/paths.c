@@ -70,7 +70,8 @@ struct sending {
 };
 
 /* Every head and MLP output after the sender is as in the base run, from its first position on. */
-static void freeze(struct mi_sweep_state *w, struct sending *s, const int64_t *every)
+static void freeze(const struct mi_sweep_state *w, const struct mi_sweep_case *c, struct sending *s,
+                   const int64_t *every)
 {
     const struct mi_place *sender = &s->write[0].at;
     int64_t first = s->write[0].position[0], n, ld;
@@ -84,77 +85,77 @@ static void freeze(struct mi_sweep_state *w, struct sending *s, const int64_t *e
             s->write[s->n++] = (struct mi_write){
                 .at = p,
                 .position = every + first,
-                .n = w->base.subject.n_prompt - first,
-                .x = mi_trace_at(&w->base.trace, &p, w->dims, first, &n, &ld),
+                .n = c->base.subject.n_prompt - first,
+                .x = mi_trace_at(&c->base.trace, &p, w->dims, first, &n, &ld),
                 .ld = ld,
             };
         }
 }
 
 /* Step 1. */
-static int send(struct mi_sweep_state *w, size_t sender, struct sending *s,
+static int send(struct mi_sweep_state *w, struct mi_sweep_case *c, size_t sender, struct sending *s,
                 const struct mi_places *receivers, const int64_t *every, struct mi_error *err)
 {
-    struct mi_track t = {.subject = &w->base.subject, .trace = &s->kept};
+    const struct mi_subject *subject = &c->base.subject;
+    struct mi_track t = {.subject = subject, .trace = &s->kept};
     int r;
 
     s->write = mi_alloc_n((size_t)(1 + N_FROZEN * w->dims->n_layers), sizeof *s->write);
     s->n = 1;
-    r = mi_sweep_write(w, &w->o->places.item[sender], sender, -1, &s->write[0], err);
+    r = mi_sweep_write(w, c, &w->o->places.item[sender], sender, -1, &s->write[0], err);
     w->totals->n_runs++;
-    w->totals->n_rows += w->base.subject.n - w->align.base[0];
+    w->totals->n_rows += subject->n - c->align.base[0];
+    w->totals->n_blocks += (double)(subject->n - c->align.base[0]) * w->dims->n_layers;
     if (r < 0 || w->is_plan)
         return r;
-    freeze(w, s, every);
-    mi_trace_init(&s->kept, receivers, w->dims, &w->base.subject);
+    freeze(w, c, s, every);
+    mi_trace_init(&s->kept, receivers, w->dims, subject);
     t.write = s->write;
     t.n_writes = s->n;
-    t.start = w->align.base[0];
-    t.past = t.start > 0 ? &w->cache : NULL;
+    t.start = c->align.base[0];
+    t.past = t.start > 0 ? &c->cache : NULL;
     return mi_tracks_run(&w->tracks, &t, 1, err);
 }
 
 /* Step 2 for all receivers after the sender. */
-static int receive(struct mi_sweep_state *w, size_t sender, const struct sending *s,
-                   const int64_t *every, struct mi_error *err)
+static int receive(struct mi_sweep_state *w, struct mi_sweep_case *c, size_t sender,
+                   const struct sending *s, const int64_t *every, struct mi_error *err)
 {
     const struct mi_places *receivers = &w->o->receivers;
     const struct mi_place *from = &w->o->places.item[sender];
-    int64_t first = w->align.base[0], n, ld;
-    struct mi_write *write = mi_alloc_n(receivers->n, sizeof *write);
-    struct mi_track *track = mi_alloc_n(receivers->n, sizeof *track);
-    struct mi_effect_subject *subject = mi_alloc_n(receivers->n, sizeof *subject);
+    int64_t first = c->align.base[0], n, ld;
+    struct mi_sweep_change *change = mi_alloc_n(receivers->n, sizeof *change);
     char(*name)[48] = mi_alloc_n(receivers->n, sizeof *name);
-    int count = 0, r;
+    size_t count = 0;
+    int r;
 
     for (size_t i = 0; i < receivers->n; i++) {
         const struct mi_place *to = &receivers->item[i];
+        struct mi_write *write = &change[count].write;
 
         if (order_of(to) <= order_of(from))
             continue;
-        write[count] = (struct mi_write){
-            .at = *to, .position = every + first, .n = w->base.subject.n_prompt - first};
+        change[count] = (struct mi_sweep_change){
+            .of = c,
+            .write = {.at = *to, .position = every + first, .n = c->base.subject.n_prompt - first},
+            .subject = {.place = from, .position = -1, .to = mi_place_text(to, name[count])},
+        };
         if (!w->is_plan) {
-            write[count].x = mi_trace_at(&s->kept, to, w->dims, first, &n, &ld);
-            write[count].ld = ld;
+            write->x = mi_trace_at(&s->kept, to, w->dims, first, &n, &ld);
+            write->ld = ld;
         }
-        track[count] = (struct mi_track){.write = &write[count], .n_writes = 1};
-        subject[count] = (struct mi_effect_subject){
-            .place = from, .position = -1, .to = mi_place_text(to, name[count])};
-        count++;
+        mi_sweep_place(w, &change[count++]);
     }
-    r = mi_sweep_run(w, track, subject, count, err);
-    mi_free(write);
-    mi_free(track);
-    mi_free(subject);
+    r = mi_sweep_run(w, change, count, err);
+    mi_free(change);
     mi_free(name);
     return r;
 }
 
-int mi_sweep_paths(struct mi_sweep_state *w, struct mi_error *err)
+int mi_sweep_paths(struct mi_sweep_state *w, struct mi_sweep_case *c, struct mi_error *err)
 {
     struct mi_places sites = {0};
-    int64_t n = w->base.subject.n_prompt, *every = mi_alloc_n((size_t)n, sizeof *every);
+    int64_t n = c->base.subject.n_prompt, *every = mi_alloc_n((size_t)n, sizeof *every);
     int r = 0;
 
     for (int64_t t = 0; t < n; t++)
@@ -164,9 +165,9 @@ int mi_sweep_paths(struct mi_sweep_state *w, struct mi_error *err)
     for (size_t i = 0; i < w->o->places.n && r == 0; i++) {
         struct sending s = {0};
 
-        r = send(w, i, &s, &sites, every, err);
+        r = send(w, c, i, &s, &sites, every, err);
         if (r == 0)
-            r = receive(w, i, &s, every, err);
+            r = receive(w, c, i, &s, every, err);
         mi_trace_free(&s.kept);
         mi_free(s.write);
         mi_arena_reset(&w->arena);

@@ -184,12 +184,30 @@ static void read_divergence(struct mi_reading *r, int64_t k, const float *logits
             divergence(base->logits + other * v, base->normalizer[other], logits, normalizer, v);
 }
 
-void mi_reading_logits(struct mi_reading *r, int64_t position, const float *logits, int64_t v)
+/* Of some tokens: the two whose difference is asked for are there. */
+static void read_two(struct mi_reading *r, const float *logits, const int32_t *ids, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (ids[i] == r->subject->diff_target)
+            r->diff[0] = (double)logits[i];
+        if (ids[i] == r->subject->diff_foil)
+            r->diff[1] = (double)logits[i];
+    }
+}
+
+void mi_reading_logits(struct mi_reading *r, int64_t position, const float *logits,
+                       const int32_t *ids, int64_t v)
 {
     const struct mi_subject *s = r->subject;
-    double normalizer = mi_log_normalizer(logits, v);
     int64_t t = position - (s->n_prompt - 1), k = index_of(s, position);
+    double normalizer;
 
+    if (ids) {
+        if (position == s->diff_row)
+            read_two(r, logits, ids, v);
+        return;
+    }
+    normalizer = mi_log_normalizer(logits, v);
     if (position == s->diff_row) {
         r->diff[0] = (double)logits[s->diff_target];
         r->diff[1] = (double)logits[s->diff_foil];

@@ -57,23 +57,6 @@ int mi_sweep_check(const struct mi_sweep_options *o, const struct mi_dims *dims,
     return o->kind == MI_SWEEP_PATH ? mi_paths_check(o, err) : 0;
 }
 
-static void add_site(struct mi_places *list, const struct mi_place *p)
-{
-    mi_places_add(list, (struct mi_place){p->site, p->layer, -1});
-}
-
-static void choose_sites(struct mi_sweep_state *w)
-{
-    bool needs_values = w->o->kind == MI_SWEEP_PATCH || w->o->kind == MI_SWEEP_RESAMPLE;
-
-    if (w->o->kind == MI_SWEEP_PATH) {
-        mi_paths_sites(w->o, w->dims, &w->base_sites, &w->source_sites);
-        return;
-    }
-    for (size_t i = 0; needs_values && i < w->o->places.n; i++)
-        add_site(&w->source_sites, &w->o->places.item[i]);
-}
-
 static int load_means(struct mi_sweep_state *w, struct mi_error *err)
 {
     const struct mi_places *places = &w->o->places;
@@ -157,27 +140,27 @@ static void free_run(struct mi_plain_run *run)
 }
 
 /* The prompt whose target and foil are read. */
-static const struct mi_item *asking(const struct mi_sweep_state *w)
+static const struct mi_item *asking(const struct mi_sweep_state *w, const struct mi_pair *p)
 {
-    const struct mi_pair *p = &w->pair;
     const struct mi_item *own = w->o->is_noise ? &p->source : &p->base;
     const struct mi_item *other = w->o->is_noise ? &p->base : &p->source;
 
     return own->target || !other->target ? own : other;
 }
 
-/* Runs an item as it is. `reference`: the base run, of others; with `cache` it is kept. */
-static int run_plain(struct mi_sweep_state *w, struct mi_plain_run *run, const struct mi_item *item,
-                     const struct mi_places *sites, const struct mi_reading *reference,
-                     struct mi_cache *cache, struct mi_error *err)
+/* Makes a run of an item as it is ready. `reference`: the base run, of others. */
+static int prepare_plain(struct mi_sweep_state *w, struct mi_sweep_case *c,
+                         struct mi_plain_run *run, const struct mi_item *item,
+                         const struct mi_places *sites, const struct mi_reading *reference,
+                         struct mi_error *err)
 {
-    struct mi_track t = {.subject = &run->subject, .cache = cache, .reading = &run->reading};
-    int r = mi_subject_init(&run->subject, w->measures, item, asking(w), err);
+    int r = mi_subject_init(&run->subject, w->measures, item, asking(w, &c->pair), err);
 
     if (r < 0)
         return r;
     w->totals->n_runs++;
     w->totals->n_rows += run->subject.n;
+    w->totals->n_blocks += (double)run->subject.n * w->dims->n_layers;
     w->totals->n_logits += run->subject.n_logit_rows;
     if (w->is_plan)
         return 0;
@@ -186,10 +169,30 @@ static int run_plain(struct mi_sweep_state *w, struct mi_plain_run *run, const s
                        mi_quote(item->prompt.id), w->dims->n_ctx);
     mi_reading_init(&run->reading, w->measures, &run->subject, reference, w->dims->d_vocab);
     mi_trace_init(&run->trace, sites, w->dims, &run->subject);
-    t.trace = &run->trace;
     run->value = mi_alloc_n((size_t)w->measures->n, sizeof *run->value);
-    r = mi_tracks_run(&w->tracks, &t, 1, err);
-    return r < 0 ? r : mi_reading_values(&run->reading, run->value, err);
+    return 0;
+}
+
+/* Runs those of the runs that are there, in shared passes; cases' caches keep the bases. */
+static int run_plain(struct mi_sweep_state *w, struct mi_plain_run **run, int n, bool is_base,
+                     struct mi_error *err)
+{
+    struct mi_track track[MI_SWEEP_PAIRS] = {{0}};
+    int r;
+
+    if (w->is_plan || n <= 0)
+        return 0;
+    for (int i = 0; i < n; i++)
+        track[i] = (struct mi_track){
+            .subject = &run[i]->subject,
+            .reading = &run[i]->reading,
+            .trace = &run[i]->trace,
+            .cache = is_base ? &w->cases[i].cache : NULL,
+        };
+    r = mi_tracks_run(&w->tracks, track, n, err);
+    for (int i = 0; i < n && r == 0; i++)
+        r = mi_reading_values(&run[i]->reading, run[i]->value, err);
+    return r;
 }
 
 /* ---- another pair's values --------------------------------------------------------- */
@@ -207,9 +210,10 @@ static uint64_t rank_of(const struct mi_sweep_state *w, const char *id, const ch
     return h;
 }
 
-static const struct mi_item *choose_donor(const struct mi_sweep_state *w, struct mi_error *err)
+static const struct mi_item *choose_donor(const struct mi_sweep_state *w,
+                                          const struct mi_pair *pair, struct mi_error *err)
 {
-    const char *id = w->pair.base.prompt.id;
+    const char *id = pair->base.prompt.id;
     const struct mi_item *best[2] = {NULL, NULL}; /* of another group; of any */
     uint64_t least[2] = {0, 0};
 
@@ -220,7 +224,7 @@ static const struct mi_item *choose_donor(const struct mi_sweep_state *w, struct
         if (strcmp(p->base.prompt.id, id) == 0)
             continue;
         h = rank_of(w, id, p->base.prompt.id);
-        for (int k = strcmp(p->group, w->pair.group) == 0; k < 2; k++)
+        for (int k = strcmp(p->group, pair->group) == 0; k < 2; k++)
             if (!best[k] || h < least[k]) {
                 best[k] = &p->base;
                 least[k] = h;
@@ -231,100 +235,137 @@ static const struct mi_item *choose_donor(const struct mi_sweep_state *w, struct
     return best[0] ? best[0] : best[1];
 }
 
-/* ---- one pair --------------------------------------------------------------------- */
+/* ---- the pairs in hand -------------------------------------------------------------- */
 
-static int check_memory(const struct mi_sweep_state *w, struct mi_error *err)
+static int run_bases(struct mi_sweep_state *w, struct mi_error *err)
+{
+    const struct mi_places *sites = w->is_sparing ? &w->base_sites : &w->needed_sites;
+    struct mi_plain_run *run[MI_SWEEP_PAIRS];
+    int r = 0;
+
+    for (int i = 0; i < w->n_cases && r == 0; i++) {
+        struct mi_sweep_case *c = &w->cases[i];
+
+        run[i] = &c->base;
+        r = prepare_plain(w, c, run[i], &c->pair.base, sites, NULL, err);
+        if (!c->cache.layer_keys)
+            mi_cache_init(&c->cache, &w->session->model, 0);
+        mi_cache_truncate(&c->cache, 0);
+    }
+    return r < 0 ? r : run_plain(w, run, w->n_cases, true, err);
+}
+
+static int run_sources(struct mi_sweep_state *w, struct mi_error *err)
+{
+    struct mi_plain_run *run[MI_SWEEP_PAIRS];
+    int r = 0, n = 0;
+
+    for (int i = 0; i < w->n_cases && r == 0; i++) {
+        struct mi_sweep_case *c = &w->cases[i];
+
+        c->from = &c->source;
+        if (!c->pair.has_source)
+            continue;
+        run[n++] = &c->source;
+        r = prepare_plain(w, c, &c->source, &c->pair.source, &w->source_sites, &c->base.reading,
+                          err);
+    }
+    return r < 0 ? r : run_plain(w, run, n, false, err);
+}
+
+static int run_donors(struct mi_sweep_state *w, struct mi_error *err)
+{
+    struct mi_plain_run *run[MI_SWEEP_PAIRS];
+    int r = 0;
+
+    if (w->o->kind != MI_SWEEP_RESAMPLE)
+        return 0;
+    for (int i = 0; i < w->n_cases && r == 0; i++) {
+        struct mi_sweep_case *c = &w->cases[i];
+        const struct mi_item *donor = choose_donor(w, &c->pair, err);
+
+        run[i] = &c->donor;
+        c->from = &c->donor;
+        r = donor ? prepare_plain(w, c, &c->donor, donor, &w->source_sites, &c->base.reading, err)
+                  : -err->code;
+    }
+    return r < 0 ? r : run_plain(w, run, w->n_cases, false, err);
+}
+
+/* Bytes of what the plan of the cases in hand takes; refused when there are not as many. */
+static int check_memory(struct mi_sweep_state *w, struct mi_error *err)
 {
     const struct mi_model *m = &w->session->model;
-    int64_t n = w->base.subject.n, n_source = w->source.subject.n;
-    int64_t longest = n > n_source ? n : n_source;
-    int64_t rows = longest > w->tracks.max_rows ? longest : w->tracks.max_rows;
-    int64_t need = (int64_t)m->file.map.size + (int64_t)mi_forward_bytes(m, (int)rows, longest);
+    int64_t need = (int64_t)m->file.map.size, longest = 0, rows;
 
-    need += (int64_t)mi_cache_bytes(m, longest) * (w->chunk + 1);
-    need += (int64_t)mi_trace_bytes(&w->base_sites, w->dims, n, n);
-    need += (int64_t)mi_trace_bytes(&w->source_sites, w->dims, n_source, n_source);
-    if (w->measures->needs_kl)
-        need += (int64_t)sizeof(float) * w->base.subject.n_pos * w->dims->d_vocab;
+    for (int i = 0; i < w->n_cases; i++) {
+        const struct mi_sweep_case *c = &w->cases[i];
+        int64_t n = c->base.subject.n, n_source = c->from->subject.n;
+
+        longest = n > longest ? n : longest;
+        longest = n_source > longest ? n_source : longest;
+        need += mi_sweep_case_bytes(w, n, n_source, w->is_sparing);
+        if (w->measures->needs_kl)
+            need += (int64_t)sizeof(float) * c->base.subject.n_pos * w->dims->d_vocab;
+    }
+    rows = longest > w->tracks.max_rows ? longest : w->tracks.max_rows;
+    need += (int64_t)mi_forward_bytes(m, (int)rows, longest);
     if ((double)need > w->totals->peak)
         w->totals->peak = (double)need;
     if (need > w->limit && !w->is_plan)
         return mi_fail(err, MI_EXIT_SYS,
                        "prompt '%s': its runs need %lld MiB, the limit is %lld MiB (--max-memory)",
-                       mi_quote(w->pair.base.prompt.id), (long long)(need >> 20),
+                       mi_quote(w->cases[0].pair.base.prompt.id), (long long)(need >> 20),
                        (long long)(w->limit >> 20));
     return 0;
 }
 
-/* As many changed runs at once as a quarter of the memory holds caches for. */
-static void choose_chunk(struct mi_sweep_state *w, int64_t n)
-{
-    int64_t bytes = (int64_t)mi_cache_bytes(&w->session->model, n);
-    int64_t most = w->limit / 4 / (bytes > 0 ? bytes : 1);
-
-    w->chunk = most < 1 ? 1 : most < MI_SWEEP_CHUNK ? (int)most : MI_SWEEP_CHUNK;
-}
-
-static int run_source(struct mi_sweep_state *w, struct mi_error *err)
-{
-    const struct mi_item *donor = &w->pair.source;
-    double *value = NULL;
-    int r = 0;
-
-    if (w->pair.has_source) {
-        r = run_plain(w, &w->source, donor, &w->source_sites, &w->base.reading, NULL, err);
-        value = w->source.value;
-    }
-    if (r == 0 && !w->is_plan)
-        r = mi_effects_begin(&w->effects, &w->pair, w->base.value, value, err);
-    if (r < 0 || w->o->kind != MI_SWEEP_RESAMPLE)
-        return r;
-    free_run(&w->source);
-    donor = choose_donor(w, err);
-    return donor ? run_plain(w, &w->source, donor, &w->source_sites, &w->base.reading, NULL, err)
-                 : -err->code;
-}
-
-static int align_pair(struct mi_sweep_state *w, struct mi_error *err)
+static int align_cases(struct mi_sweep_state *w, struct mi_error *err)
 {
     bool needs = w->o->kind == MI_SWEEP_PATCH || w->o->kind == MI_SWEEP_RESAMPLE ||
                  w->o->kind == MI_SWEEP_PATH;
+    int r = 0;
 
-    if (w->o->kind == MI_SWEEP_EDIT)
-        return 0;
-    return mi_align(&w->align, w->o->pos, w->o->align, &w->pair.base,
-                    needs ? w->source.subject.item : NULL, err);
+    for (int i = 0; i < w->n_cases && r == 0 && w->o->kind != MI_SWEEP_EDIT; i++) {
+        struct mi_sweep_case *c = &w->cases[i];
+
+        r = mi_align(&c->align, w->o->pos, w->o->align, &c->pair.base,
+                     needs ? c->from->subject.item : NULL, err);
+    }
+    return r;
 }
 
-static int run_pair(struct mi_sweep_state *w, struct mi_error *err)
+static void empty_cases(struct mi_sweep_state *w)
 {
-    int r;
+    for (int i = 0; i < w->n_cases; i++) {
+        struct mi_sweep_case *c = &w->cases[i];
 
-    if (w->o->is_noise) {
-        struct mi_item base = w->pair.base;
-
-        w->pair.base = w->pair.source;
-        w->pair.source = base;
+        free_run(&c->base);
+        free_run(&c->source);
+        free_run(&c->donor);
+        if (w->o->kind != MI_SWEEP_RESAMPLE)
+            mi_pair_free(&c->pair);
+        c->pair = (struct mi_pair){0};
     }
-    w->totals->n_pairs++;
-    choose_chunk(w, w->pair.base.prompt.n_tokens);
-    if (!w->cache.layer_keys)
-        mi_cache_init(&w->cache, &w->session->model, 0);
-    mi_cache_truncate(&w->cache, 0);
-    r = run_plain(w, &w->base, &w->pair.base, &w->base_sites, NULL, &w->cache, err);
+    mi_progress_add(w->n_cases);
+    w->n_cases = w->n_begun = 0;
+}
+
+static int run_cases(struct mi_sweep_state *w, struct mi_error *err)
+{
+    int r = run_bases(w, err);
+
     if (r == 0)
-        r = run_source(w, err);
+        r = run_sources(w, err);
+    if (r == 0)
+        r = run_donors(w, err);
     if (r == 0)
         r = check_memory(w, err);
     if (r == 0)
-        r = align_pair(w, err);
+        r = align_cases(w, err);
     if (r == 0)
-        r = w->o->kind == MI_SWEEP_EDIT   ? mi_sweep_variants(w, err)
-            : w->o->kind == MI_SWEEP_PATH ? mi_sweep_paths(w, err)
-                                          : mi_sweep_places(w, err);
-    free_run(&w->base);
-    free_run(&w->source);
-    mi_progress_add(1);
+        r = mi_sweep_cases(w, err);
+    empty_cases(w);
     return r;
 }
 
@@ -342,35 +383,71 @@ static int read_all(struct mi_sweep_state *w, struct mi_error *err)
     return r < 0 ? r : 0;
 }
 
-/* Of resampling the pairs stay in their list, since others draw from them. */
+/* The next pair. Of resampling the pairs stay in their list, since others draw from them. */
+static int next_pair(struct mi_sweep_state *w, size_t i, struct mi_pair *out, struct mi_error *err)
+{
+    int r = w->o->kind != MI_SWEEP_RESAMPLE ? mi_pairs_next(&w->pairs, w->session, out, err)
+                                            : i < w->n_all;
+
+    if (r > 0 && w->o->kind == MI_SWEEP_RESAMPLE)
+        *out = w->all[i];
+    if (r > 0 && w->o->is_noise) {
+        struct mi_item base = out->base;
+
+        out->base = out->source;
+        out->source = base;
+    }
+    return r;
+}
+
+/* Pairs are gathered while they are short and their runs are no burden to memory. */
 static int run_all(struct mi_sweep_state *w, struct mi_error *err)
 {
+    int64_t n_tokens = 0, bytes = 0, sparing = 0;
+    size_t i = 0;
     int r = read_all(w, err);
 
-    for (size_t i = 0; i < w->n_all && r == 0; i++) {
-        w->pair = w->all[i];
-        r = run_pair(w, err);
-        w->pair = (struct mi_pair){0};
-    }
-    while (r == 0 && w->o->kind != MI_SWEEP_RESAMPLE) {
-        r = mi_pairs_next(&w->pairs, w->session, &w->pair, err);
-        if (r <= 0)
+    while (r == 0) {
+        struct mi_pair *p = &w->cases[w->n_cases].pair;
+        int more = next_pair(w, i++, p, err);
+
+        if (more < 0)
+            return more;
+        if (more > 0) {
+            int64_t n = p->base.prompt.n_tokens, n_source = p->source.prompt.n_tokens;
+
+            w->totals->n_pairs++;
+            w->n_cases++;
+            n_tokens += n + n_source;
+            bytes += mi_sweep_case_bytes(w, n, n_source, false);
+            sparing += mi_sweep_case_bytes(w, n, n_source, true);
+        }
+        if (w->n_cases == 0)
             break;
-        r = run_pair(w, err);
-        mi_pair_free(&w->pair);
+        if (more > 0 && w->n_cases < MI_SWEEP_PAIRS && n_tokens < MI_SWEEP_TOKENS &&
+            bytes < w->limit / 16 && sparing < w->limit / 8)
+            continue;
+        w->is_sparing = sparing < w->limit / 4;
+        r = run_cases(w, err);
+        n_tokens = bytes = sparing = 0;
+        if (more == 0)
+            break;
     }
     return r;
 }
 
 static void finish(struct mi_sweep_state *w)
 {
-    free_run(&w->base);
-    free_run(&w->source);
+    empty_cases(w);
+    for (int i = 0; i < MI_SWEEP_PAIRS; i++) {
+        mi_alignment_free(&w->cases[i].align);
+        mi_cache_free(&w->cases[i].cache);
+    }
+    mi_free(w->cases);
+    mi_free(w->change);
     for (size_t i = 0; i < w->n_all; i++)
         mi_pair_free(&w->all[i]);
     mi_free(w->all);
-    mi_pair_free(&w->pair);
-    mi_alignment_free(&w->align);
     mi_pairs_free(&w->pairs);
     mi_effects_free(&w->effects);
     mi_tracks_free(&w->tracks);
@@ -378,10 +455,23 @@ static void finish(struct mi_sweep_state *w)
         mi_free(w->mean[i]);
     mi_free(w->mean);
     free_bases(w);
-    mi_cache_free(&w->cache);
+    mi_places_free(&w->needed_sites);
     mi_places_free(&w->base_sites);
     mi_places_free(&w->source_sites);
     mi_arena_free(&w->arena);
+}
+
+/* Rows of a pass: more than other work takes, since at the first blocks few have come in. */
+static int choose_rows(struct mi_sweep_state *w, struct mi_error *err)
+{
+    const struct mi_model *m = &w->session->model;
+    int64_t file = (int64_t)m->file.map.size;
+    int *rows = &w->tracks.max_rows, r = mi_batch_rows(w->session, w->limit, 1, 0, file, rows, err);
+
+    while (r == 0 && *rows < MI_SWEEP_ROWS &&
+           file + (int64_t)mi_forward_bytes(m, 2 * *rows, 1) < w->limit / 2)
+        *rows *= 2;
+    return r;
 }
 
 static int prepare(struct mi_sweep_state *w, struct mi_source *src, struct mi_error *err)
@@ -394,13 +484,12 @@ static int prepare(struct mi_sweep_state *w, struct mi_source *src, struct mi_er
     w->tracks.max_rows = w->o->max_rows;
     w->limit = mi_memory_limit(w->o->max_memory);
     if (r == 0 && w->tracks.max_rows == 0)
-        r = mi_batch_rows(w->session, w->limit, 1, 0, (int64_t)w->session->model.file.map.size,
-                          &w->tracks.max_rows, err);
+        r = choose_rows(w, err);
     if (r == 0)
         r = load_means(w, err);
     if (r == 0)
         r = load_bases(w, err);
-    choose_sites(w);
+    mi_sweep_sites(w);
     return r;
 }
 
@@ -418,6 +507,7 @@ int mi_sweep(struct mi_session *s, struct mi_source *src, const struct mi_measur
 
     *totals = (struct mi_sweep_totals){0};
     w.tracks.session = s;
+    w.cases = mi_alloc_zero(MI_SWEEP_PAIRS, sizeof *w.cases);
     mi_effects_init(&w.effects, &o->effects, measures, out);
     r = prepare(&w, src, err);
     if (r == 0)
@@ -426,9 +516,10 @@ int mi_sweep(struct mi_session *s, struct mi_source *src, const struct mi_measur
         r = mi_effects_end(&w.effects, err);
     totals->n_effects = w.effects.n_effects;
     totals->n_refused = w.effects.n_refused;
-    totals->flops =
-        (double)totals->n_rows * mi_model_flops_per_token(&s->model, 0, w.dims->n_layers) +
-        (double)totals->n_logits * mi_model_flops_per_logits(&s->model);
+    totals->flops = totals->n_blocks / w.dims->n_layers *
+                        mi_model_flops_per_token(&s->model, 0, w.dims->n_layers) +
+                    (double)totals->n_logits * mi_model_flops_per_logits(&s->model) *
+                        (mi_measures_need_two_logits(measures) ? 2.0 / w.dims->d_vocab : 1.0);
     finish(&w);
     return r;
 }

@@ -25,8 +25,9 @@
  *                on everything follows. Wang et al. let the MLPs of step 1 go on computing; here
  *                they are frozen too, as Goldowsky-Dill et al. have it.
  *
- * A changed run begins at its first changed position, over a copy of the base run's cache, and
- * many share a pass: same bits as each alone from the beginning.
+ * A changed run begins at its first changed position and block, over the keys, values and
+ * residual stream of the base run, and many share a pass; a change that writes what is there
+ * already is not run. Same bits as each alone from the beginning.
  *
  * Records, in the order of the input: the prompts of a pair, then effects by place, position and
  * metric; aggregates at the end (job/effects.h). */
@@ -75,7 +76,9 @@ struct mi_sweep_options {
 
 struct mi_sweep_totals {
     int64_t n_pairs, n_runs, n_rows, n_effects, n_refused;
+    int64_t n_same;     /* changes that write what is there: not run */
     int64_t n_logits;   /* rows of logits */
+    double n_blocks;    /* rows times the blocks that they go through */
     double flops, peak; /* of a plan; peak in bytes */
 };
 

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/par.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- traces ---------------------------------------------------------------------- */
@@ -18,7 +19,7 @@ static int64_t size_at(const struct mi_place *p, const struct mi_dims *dims, int
 void mi_trace_init(struct mi_trace *t, const struct mi_places *places, const struct mi_dims *dims,
                    const struct mi_subject *s)
 {
-    *t = (struct mi_trace){.places = places, .n = s->n_prompt, .n_keys = s->n};
+    *t = (struct mi_trace){.places = places, .n = s->n, .n_keys = s->n};
     t->x = mi_alloc_zero(places->n + 1, sizeof *t->x);
     t->size = mi_alloc_zero(places->n + 1, sizeof *t->size);
     for (size_t i = 0; i < places->n; i++) {
@@ -178,11 +179,12 @@ static void look_at_row(void *ctx, int64_t i, int thread)
 {
     const struct look *l = ctx;
     const struct mi_row *row = &l->view->row[i];
-    struct mi_reading *reading = l->p->track[row->sequence].reading;
+    struct mi_reading *reading = l->p->track[row->sequence]->reading;
 
     (void)thread;
     if (reading)
-        mi_reading_logits(reading, row->position, l->view->x + i * l->view->ld, l->view->width);
+        mi_reading_logits(reading, row->position, l->view->x + i * l->view->ld,
+                          l->p->n_logit_ids ? l->p->logit_ids : NULL, l->view->width);
 }
 
 /* The rows of one track at a site. */
@@ -220,7 +222,7 @@ static int visit_site(void *self, struct mi_view *view, struct mi_error *err)
 
         for (n = 1; first + n < view->n_rows && view->row[first + n].sequence == sequence;)
             n++;
-        r = visit_track(p, &p->track[sequence], view, first, n, err);
+        r = visit_track(p, p->track[sequence], view, first, n, err);
     }
     if (r == 0 && view->site == MI_SITE_LOGITS)
         mi_par_for(view->n_rows, look_at_row, &(struct look){p, view});
@@ -264,8 +266,8 @@ static void gather_wants(struct mi_tracks *p)
             bool reads = false, writes = false;
 
             for (int i = 0; i < p->n_track && !reads; i++) {
-                reads = track_reads(&p->track[i], (enum mi_site)site, l);
-                writes |= track_writes(&p->track[i], (enum mi_site)site, l);
+                reads = track_reads(p->track[i], (enum mi_site)site, l);
+                writes |= track_writes(p->track[i], (enum mi_site)site, l);
             }
             p->wants[(l + 1) * MI_SITES + site] = reads || writes;
             if (reads && l >= p->n_layers)
@@ -275,29 +277,41 @@ static void gather_wants(struct mi_tracks *p)
         }
 }
 
-/* The tracks that begin late get copies of what is behind them. */
-static void fill_caches(struct mi_tracks *p)
+static int compare_ids(const void *a, const void *b)
 {
-    size_t had = p->cap_caches;
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
 
-    p->cache = mi_grow(p->cache, &p->cap_caches, (size_t)p->n_track, sizeof *p->cache);
-    memset(p->cache + had, 0, (p->cap_caches - had) * sizeof *p->cache);
+    return (x > y) - (x < y);
+}
+
+/* The tokens whose logits are read, where two a track are enough; else none: all are needed. */
+static void gather_ids(struct mi_tracks *p)
+{
+    size_t n = 0;
+
+    p->n_logit_ids = 0;
+    p->logit_ids =
+        mi_grow(p->logit_ids, &p->cap_ids, 2 * (size_t)p->n_track + 1, sizeof *p->logit_ids);
     for (int i = 0; i < p->n_track; i++) {
-        const struct mi_track *t = &p->track[i];
+        const struct mi_track *t = p->track[i];
 
-        if (t->start == 0)
+        if (!t->reading)
             continue;
-        if (!p->cache[i].layer_keys)
-            mi_cache_init(&p->cache[i], &p->session->model, t->subject->n);
-        mi_cache_truncate(&p->cache[i], 0);
-        mi_cache_copy(&p->cache[i], t->past, t->start);
+        if (!mi_measures_need_two_logits(t->reading->measures))
+            return;
+        p->logit_ids[n++] = t->subject->diff_target;
+        p->logit_ids[n++] = t->subject->diff_foil;
     }
+    qsort(p->logit_ids, n, sizeof *p->logit_ids, compare_ids);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || p->logit_ids[i] != p->logit_ids[i - 1])
+            p->logit_ids[p->n_logit_ids++] = p->logit_ids[i];
 }
 
 /* Sequence i of the pass; its logit rows go to `logit`. Returns how many. */
 static int lay_out(struct mi_tracks *p, int i, int *logit)
 {
-    const struct mi_track *t = &p->track[i];
+    const struct mi_track *t = p->track[i];
     const struct mi_subject *s = t->subject;
     int n_logits = 0;
 
@@ -308,14 +322,20 @@ static int lay_out(struct mi_tracks *p, int i, int *logit)
     p->sequence[i] = (struct mi_sequence){
         .tokens = s->tokens + t->start,
         .n = (int)(s->n - t->start),
-        .cache = t->start > 0 ? &p->cache[i] : t->cache,
+        .cache = t->cache,
         .logit_rows = logit,
         .n_logit_rows = n_logits,
+        .past = t->start > 0 ? t->past : NULL,
+        .n_past = t->start,
+        .first_layer = t->first_layer,
+        .resid = t->resid,
+        .logit_ids = p->n_logit_ids ? p->logit_ids : NULL,
+        .n_logit_ids = p->n_logit_ids,
     };
     return n_logits;
 }
 
-static int run_pass(struct mi_tracks *p, const struct mi_track *track, int n, int64_t n_rows,
+static int run_pass(struct mi_tracks *p, const struct mi_track *const *track, int n, int64_t n_rows,
                     struct mi_error *err)
 {
     struct mi_hooks hooks = {.self = p, .wants = wants_site, .at = visit_site};
@@ -326,44 +346,60 @@ static int run_pass(struct mi_tracks *p, const struct mi_track *track, int n, in
     p->sequence = mi_grow(p->sequence, &p->cap_sequence, (size_t)n, sizeof *p->sequence);
     p->item = mi_grow(p->item, &p->cap_item, (size_t)n, sizeof *p->item);
     p->logit_row = mi_grow(p->logit_row, &p->cap_logit, (size_t)n_rows, sizeof *p->logit_row);
-    fill_caches(p);
-    for (int i = 0; i < n; i++)
-        n_logits += lay_out(p, i, p->logit_row + n_logits);
+    gather_ids(p);
     gather_wants(p);
+    for (int i = 0; i < n; i++) {
+        n_logits += lay_out(p, i, p->logit_row + n_logits);
+        p->n_blocks += (double)p->sequence[i].n * (p->n_layers - track[i]->first_layer);
+    }
     p->n_rows += n_rows;
     p->n_logits += n_logits;
     return mi_forward(&p->session->forward, &p->session->model, p->sequence, n, p->n_layers, &hooks,
                       err);
 }
 
+/* By first block; equals in the order that they came in. */
+static int compare_tracks(const void *a, const void *b)
+{
+    const struct mi_track *x = *(const struct mi_track *const *)a;
+    const struct mi_track *y = *(const struct mi_track *const *)b;
+
+    if (x->first_layer != y->first_layer)
+        return x->first_layer < y->first_layer ? -1 : 1;
+    return (x > y) - (x < y);
+}
+
 int mi_tracks_run(struct mi_tracks *p, const struct mi_track *track, int n, struct mi_error *err)
 {
     int r = 0;
 
+    p->order = mi_grow(p->order, &p->cap_order, (size_t)n + 1, sizeof *p->order);
+    for (int i = 0; i < n; i++)
+        p->order[i] = &track[i];
+    qsort(p->order, (size_t)n, sizeof *p->order, compare_tracks);
     for (int from = 0, to; from < n && r == 0; from = to) {
-        int64_t n_rows = track[from].subject->n - track[from].start;
+        int64_t n_rows = p->order[from]->subject->n - p->order[from]->start;
 
         for (to = from + 1; to < n; to++) {
-            int64_t more = track[to].subject->n - track[to].start;
+            int64_t more = p->order[to]->subject->n - p->order[to]->start;
 
             if (n_rows + more > p->max_rows)
                 break;
             n_rows += more;
         }
-        r = run_pass(p, track + from, to - from, n_rows, err);
+        r = run_pass(p, p->order + from, to - from, n_rows, err);
     }
     return r;
 }
 
 void mi_tracks_free(struct mi_tracks *p)
 {
-    for (size_t i = 0; i < p->cap_caches; i++)
-        mi_cache_free(&p->cache[i]);
-    mi_free(p->cache);
     mi_free(p->sequence);
     mi_free(p->item);
     mi_free(p->logit_row);
     mi_free(p->tmp);
+    mi_free(p->order);
+    mi_free(p->logit_ids);
     mi_free(p->wants);
     *p = (struct mi_tracks){0};
 }

@@ -2,8 +2,10 @@
  *
  * A track is one run of one subject: tokens, what is written on the way, what is read. Tracks of
  * one call are packed into passes as sequences; no result depends on the company. A track that
- * changes nothing before position `start` may begin there, over a copy of the cache of a run
- * that agrees with it so far: the bits are those of the whole run. */
+ * changes nothing before position `start` may begin there, over the cache of a run that agrees
+ * with it so far, and one that changes nothing before a block may begin there with that run's
+ * residual stream: the bits are those of the whole run. Tracks that begin late come into a pass
+ * late: every block runs all that have come so far, in one product per matrix. */
 #ifndef MI_JOB_TRACK_H
 #define MI_JOB_TRACK_H
 
@@ -27,12 +29,12 @@ struct mi_write {
     bool is_across;
 };
 
-/* Values that a run had: every position of the prompt from `start` on, at whole sites. */
+/* Values that a run had at whole sites: every position from `start` on. */
 struct mi_trace {
     const struct mi_places *places; /* head -1 each */
     float **x;                      /* [places n] each [n, size] */
     int64_t *size;                  /* [places n] heads x width of one position */
-    int64_t n, n_keys;              /* prompt tokens; all tokens of the subject */
+    int64_t n, n_keys;              /* positions kept; all tokens of the subject */
 };
 void mi_trace_init(struct mi_trace *t, const struct mi_places *places, const struct mi_dims *dims,
                    const struct mi_subject *s);
@@ -48,7 +50,10 @@ struct mi_track {
     const struct mi_subject *subject;
     int64_t start;               /* first position to compute */
     const struct mi_cache *past; /* holds at least `start` positions; NULL when start is 0 */
-    struct mi_cache *cache;      /* initialised: keeps the run's keys and values; NULL: nobody */
+    struct mi_cache *cache;      /* initialised: keeps the run's keys and values; NULL: nobody.
+                                  * Only of a run from the beginning */
+    int first_layer;             /* first block to compute */
+    const float *resid;          /* [n - start, D] of that block, when it is not the first */
     const struct mi_write *write;
     int n_writes;
     struct mi_editor *edits;    /* NULL: none; applied before the writes */
@@ -62,19 +67,23 @@ struct mi_tracks {
     int max_rows;     /* of a pass; one track may have more */
     int64_t n_rows;   /* computed so far */
     int64_t n_logits; /* rows of logits */
+    double n_blocks;  /* rows times blocks that they went through */
     /* private */
-    struct mi_cache *cache; /* [cap_caches] of tracks that begin late */
-    size_t cap_caches;
     struct mi_sequence *sequence;
     size_t cap_sequence;
     const struct mi_item **item;
     size_t cap_item;
     int *logit_row;
     size_t cap_logit;
-    const struct mi_track *track; /* of the pass in hand */
+    const struct mi_track **order; /* by first block; those of the pass in hand: */
+    size_t cap_order;
+    const struct mi_track *const *track;
     int n_track;
     float *tmp; /* scratch of a write */
     size_t cap_tmp;
+    int32_t *logit_ids; /* [n_logit_ids] ascending, when nothing else is read */
+    size_t cap_ids;
+    int n_logit_ids;
     bool *wants;  /* [L + 1, MI_SITES] */
     int n_layers; /* blocks that the pass goes through */
 };

@@ -77,7 +77,8 @@ static float *gather_run(float *to, const float *from, int64_t ld, int64_t n, in
 static void gather(const struct mi_attention *a, struct mi_attention_block *b, int head,
                    float *room)
 {
-    const int64_t n = last_key(b), skip = (int64_t)(head / (a->n_heads / a->n_kv_heads)) * a->d_head;
+    const int64_t n = last_key(b),
+                  skip = (int64_t)(head / (a->n_heads / a->n_kv_heads)) * a->d_head;
     float *k = room + (int64_t)b->from * a->d_head, *v = k + n * a->d_head;
     int64_t at = 0;
 

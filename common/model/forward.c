@@ -423,8 +423,8 @@ void mi_forward_free(struct mi_forward *f)
             &s->v,           &s->z,         &s->gate,         &s->up,         &s->scale,
             &s->picked,      &s->logits,    &s->scores,       &s->result,     &s->result_before,
             &s->rows,        &s->positions, &s->tokens,       &s->logit_rows, &s->logit_positions,
-            &s->logit_index, &s->jobs,      &s->result_tiles, &s->wants,
-            &s->key_runs,    &s->first_rows,
+            &s->logit_index, &s->jobs,      &s->result_tiles, &s->wants,      &s->key_runs,
+            &s->first_rows,
         };
 
         for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++)

@@ -21,8 +21,8 @@ struct mi_forward_state {
     struct mi_room result, result_before;                  /* [block of rows, H, D] */
     struct mi_room rows, positions, tokens;                /* per row */
     struct mi_room logit_rows, logit_positions, logit_index;
-    struct mi_room jobs; /* struct mi_attention */
-    struct mi_room key_runs, first_rows;                   /* of sequences with a past */
+    struct mi_room jobs;                 /* struct mi_attention */
+    struct mi_room key_runs, first_rows; /* of sequences with a past */
     struct mi_room wants;
     struct mi_rope rope;
 };

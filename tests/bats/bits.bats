@@ -79,6 +79,44 @@ all_same() {
 	all_same mi-run -m "$M" -n 5 --temperature 1 -s 7 --top 2 --batch 3 p.jsonl
 }
 
+@test "bits: sweeps" {
+	local kind
+	for i in 0 1 2 3 4; do # pairs that begin alike, whose ends differ
+		printf '{"id": "b%d", "pair": %d, "side": "base", "text": "the city of Paris is in %d", "target": " a", "foil": " the"}\n' $i $i $i
+		printf '{"id": "s%d", "pair": %d, "side": "source", "text": "the city of Rome is in %d"}\n' $i $i $((i * i))
+	done >pairs.jsonl
+	mi-capture -m "$M" --at 'resid_post:*,z:*,mlp_out:*' --pos all --reduce mean p.jsonl -o means.mi
+	mi-capture -m "$M" --at 'resid_post:*' --pos last p.jsonl -o all.mi
+	head -n 14 p.jsonl | mi-capture -m "$M" --at 'resid_post:*' -o some.mi
+	mi-direction fit --method mean-diff some.mi -o d.mi
+	grep base pairs.jsonl >bases.jsonl
+	figures='logit_diff,prob_diff,logp,kl'
+	sizes='1 9 100000'
+	all_same mi-patch -m "$M" --at 'resid_post:*' --metric logit_diff pairs.jsonl
+	all_same mi-patch -m "$M" --at 'resid_post:*,z:*.*,mlp_out:*,embed,k:1' --metric "$figures" pairs.jsonl
+	all_same mi-patch -m "$M" --at 'resid_post:*,z:*' --metric "proj:d.mi@resid_post:0,kl" --metric-pos all pairs.jsonl
+	for kind in zero resample 'mean --from means.mi'; do
+		# shellcheck disable=SC2086
+		all_same mi-patch -m "$M" --at 'resid_post:*,z:*' --ablate $kind --metric "$figures" pairs.jsonl
+	done
+	all_same mi-patch -m "$M" --variant '1=add resid_post:1 d.mi' --variant '2=add resid_post:0 d.mi * 2 @ last' \
+		--variant '3=zero z:1.0' --metric logit_diff,kl bases.jsonl
+}
+
+@test "bits: sweeps in little memory" {
+	local size n=0 want
+	head -n 8 p.jsonl | sed 's/"text": "/&the city of Rome is /; s/"label"/"target": " a", "foil": " the", "label"/' >pairs.jsonl
+	sites='resid_post:*,resid_mid:*,mlp_post:*,mlp_out:*,z:*.*,q:*,result:*'
+	mi-patch -m "$M" --sides 0,1 --at "$sites" --pos all --metric logit_diff,kl pairs.jsonl -o want.mi
+	for size in 1500K 2M 2500K 3M 4M 5M 6M 8M 10M 16M 64M; do
+		mi-patch -m "$M" --sides 0,1 --at "$sites" --pos all --metric logit_diff,kl --max-memory $size \
+			pairs.jsonl -o got.mi 2>err || { grep -q -- --max-memory err; continue; }
+		[ "$(digest got.mi)" = "$(digest want.mi)" ] || { echo "$size"; return 1; }
+		n=$((n + 1))
+	done
+	[ "$n" -ge 4 ]
+}
+
 @test "bits: the order of the prompts" {
 	mi-capture -m "$M" --at "$sites" --pos all p.jsonl -o a.mi
 	tac p.jsonl | mi-capture -m "$M" --at "$sites" --pos all -o b.mi

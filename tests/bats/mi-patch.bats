@@ -399,7 +399,11 @@ circuit_directions() {
 
 @test "mi-patch: --dry-run says what it would compute" {
 	run_clean 0 mi-patch -m "$M" --at 'resid_post:*' --metric logit_diff --dry-run p.jsonl
-	[[ $output == *'pairs        2'*'runs         26'* ]]
+	[[ $output == *'pairs        2'*'time         about '* ]]
+	mi-patch -v -m "$M" --at 'resid_post:*' --metric logit_diff p.jsonl 2>said >/dev/null
+	runs=$(sed -n 's/^runs *//p' <<<"$output") same=$(sed -n 's/^unchanged *//p' <<<"$output")
+	[ $((runs + same)) -eq 26 ] && [ "$same" -gt 0 ]
+	grep -q "$runs runs ($same more change nothing)" said
 }
 
 @test "mi-patch: the sweep that TransformerLens makes of the same weights" {

@@ -134,7 +134,8 @@ static int visit(void *self, struct mi_view *view, struct mi_error *err)
 static int feed(struct hook *h, struct mi_cache *cache, const int32_t *tokens, int n, bool scores)
 {
     const int last = n - 1;
-    struct mi_sequence q = {tokens, n, cache, &last, scores};
+    struct mi_sequence q = {
+        .tokens = tokens, .n = n, .cache = cache, .logit_rows = &last, .n_logit_rows = scores};
     struct mi_hooks hooks = {h, wants, visit};
     struct mi_error err = {0};
 
