@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum verb { FIT, SELECT, COMPARE, UNEMBED, ATTRIBUTE, EXPORT };
+enum verb { FIT, SELECT, COMPARE, UNEMBED, ATTRIBUTE, SPLIT, EXPORT };
 
 static const char *const verbs[] = {
     "fit",       "[OPTION]... [ACTS | STATS]  directions from activations of two sides",
@@ -21,13 +21,14 @@ static const char *const verbs[] = {
     "compare",   "[OPTION]... DIRECTIONS... cosines and principal angles between directions",
     "unembed",   "-m MODEL [OPTION]... [DIRECTIONS]  tokens and entropy, beside random directions",
     "attribute", "-d DIRECTIONS [OPTION]... [ACTS]  which heads and MLPs write a direction",
+    "split",     "-m MODEL [OPTION]... [DIRECTIONS]  what the site's read-out sees, and what not",
     "export",    "-o FILE [OPTION]... [DIRECTIONS]  a GGUF control vector for llama.cpp",
     NULL,
 };
 
 static const struct mi_tool tool = {
     .name = "mi-direction",
-    .synopsis = "fit|select|compare|unembed|attribute|export [OPTION]... [FILE]...",
+    .synopsis = "fit|select|compare|unembed|attribute|split|export [OPTION]... [FILE]...",
     .about = "Find the linear direction that separates two sides of activations (honest and\n"
              "dishonest, true and false), and work with such directions.",
     .examples =
@@ -59,6 +60,7 @@ enum {
     C = 1 << COMPARE,
     U = 1 << UNEMBED,
     A = 1 << ATTRIBUTE,
+    W = 1 << SPLIT,
     X = 1 << EXPORT,
 };
 
@@ -73,12 +75,12 @@ static int parse(struct options *opt, int argc, char **argv)
                       "pca-center, mass-mean, logistic, random, shuffled")},
         {S, MI_LIST(0, "method", "NAME", &opt->wanted_methods, "of this method (may be repeated)")},
         {A, MI_LIST('d', "directions", "FILE", &opt->directions, "directions (may be repeated)")},
-        {U, MI_STRING('m', "model", "FILE", &d->model, "the model (GGUF)")},
+        {U | W, MI_STRING('m', "model", "FILE", &d->model, "the model (GGUF)")},
         {A, MI_STRING('m', "model", "FILE", &d->model, "the model, to read z by its weights")},
-        {F | S, MI_STRING('o', "output", "FILE", &d->step.output, "write directions here")},
+        {F | S | W, MI_STRING('o', "output", "FILE", &d->step.output, "write directions here")},
         {C | U | A, MI_STRING('o', "output", "FILE", &d->step.output, "write score records here")},
         {X, MI_STRING('o', "output", "FILE", &d->step.output, "write the control vector here")},
-        {S | C | U | A | X, MI_STRING(0, "at", "PLACES", &d->acts.at, "those at these places")},
+        {S | C | U | A | W | X, MI_STRING(0, "at", "PLACES", &d->acts.at, "those at these places")},
         {F, MI_STRING(0, "sides", "POS,NEG", &d->acts.sides, "sides; without: label 1 and 0")},
         {A, MI_STRING(0, "sides", "POS,NEG", &d->acts.sides, "sides, if not as fitted")},
         {F, MI_STRING(0, "at", "PLACES", &d->acts.at, "fit at these places only")},
@@ -90,6 +92,7 @@ static int parse(struct options *opt, int argc, char **argv)
         {F, MI_INT(0, "draws", "N", &opt->draws, 1, 10000, "directions of each control")},
         {F, MI_REAL(0, "l2", "X", &d->fit.l2, 1e-9, 1e9, "penalty of the logistic regression")},
         {F, MI_REAL(0, "rtol", "X", &d->fit.rtol, 0, 1, "least eigenvalue mass-mean keeps")},
+        {W, MI_REAL(0, "rtol", "X", &d->rtol, 0, 1, "least singular value of the read-out")},
         {S, MI_INT(0, "draw", "N", &opt->draw, -1, 10000, "of controls: this draw; -1: all")},
         {A, MI_INT(0, "bootstrap", "N", &opt->bootstrap, 0, 1000000, "replicates; 0: none")},
         {A, MI_REAL(0, "level", "X", &d->attribute.level, 0.5, 0.9999, "of the intervals")},
@@ -97,12 +100,14 @@ static int parse(struct options *opt, int argc, char **argv)
         {U, MI_INT('k', "top", "K", &opt->n_top, 1, 1000, "tokens at each end")},
         {U, MI_INT(0, "random", "N", &opt->n_random, 0, 100000, "random directions beside it")},
         {U, MI_FLAG(0, "no-fold", &opt->is_not_folded, "without the weight of the final norm")},
-        {C | U | A, MI_FLAG(0, "other-model", &d->other_model, "accept a model as wide as this")},
+        {C | U | A | W,
+         MI_FLAG(0, "other-model", &d->other_model, "accept a model as wide as this")},
         {X, MI_REAL(0, "length", "X", &d->length, -1e6, 1e6, "length of each vector")},
         {X, MI_FLAG(0, "scaled", &d->is_scaled, "count the length in each direction's scale")},
-        {F | S | C | U | A | X, MI_FLAG(0, "dry-run", &opt->dry_run, "say what would be computed")},
+        {F | S | C | U | A | W | X,
+         MI_FLAG(0, "dry-run", &opt->dry_run, "say what would be computed")},
         {F | U | A, MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws")},
-        {F | U | A,
+        {F | U | A | W,
          MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed")},
     };
     struct mi_opt table[sizeof rows / sizeof *rows];
@@ -147,7 +152,7 @@ static void check_options(struct options *opt)
     struct mi_directing *d = &opt->d;
     struct mi_error err = {0};
 
-    if (opt->verb == UNEMBED && !d->model)
+    if ((opt->verb == UNEMBED || opt->verb == SPLIT) && !d->model)
         mi_tool_misuse("-m names the model");
     if (opt->verb == ATTRIBUTE && opt->directions.n == 0)
         mi_tool_misuse("-d names the directions");
@@ -217,8 +222,8 @@ static int print_plan(const struct options *opt, struct mi_error *err)
 static int run(struct options *opt)
 {
     static int (*const verb[])(struct mi_directing *, struct mi_error *) = {
-        mi_directing_fit,     mi_directing_select,    mi_directing_compare,
-        mi_directing_unembed, mi_directing_attribute, mi_directing_export};
+        mi_directing_fit,       mi_directing_select, mi_directing_compare, mi_directing_unembed,
+        mi_directing_attribute, mi_directing_split,  mi_directing_export};
     const struct mi_directing *d = &opt->d;
     struct mi_error err = {0};
     char usage[64];
@@ -245,7 +250,8 @@ int main(int argc, char **argv)
         .d = {.acts = {.share = 0.5},
               .fit = {.l2 = 0.01, .rtol = 1e-6},
               .attribute = {.level = 0.95, .most_error = 1e-3},
-              .length = 1},
+              .length = 1,
+              .rtol = 1e-6},
     };
     int i;
 

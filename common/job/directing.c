@@ -189,6 +189,29 @@ int mi_directing_unembed(struct mi_directing *d, struct mi_error *err)
     return r;
 }
 
+int mi_directing_split(struct mi_directing *d, struct mi_error *err)
+{
+    struct mi_session session = {0};
+    struct mi_writer out = {0};
+    struct mi_dirs dirs = {0};
+    int r = mi_writer_open(&out, d->step.output, err);
+
+    if (r == 0)
+        r = read_dirs(d, &dirs, &d->inputs, err);
+    if (r == 0)
+        r = open_model(d, &session, &dirs.header, err);
+    if (r == 0)
+        r = mi_step_begin(&d->step, &out, &dirs.header, &dirs.header, "dir", err);
+    if (r == 0)
+        r = mi_split_directions(&session, &dirs, d->rtol, &out, &d->n_dirs, err);
+    if (r == 0)
+        r = mi_model_unchanged(&session.model, err);
+    r = mi_step_finish(&d->step, &out, r, err);
+    mi_dirs_free(&dirs);
+    mi_session_close(&session);
+    return r;
+}
+
 static int open_attribution(struct mi_directing *d, struct mi_dirs *dirs, struct mi_acts *acts,
                             struct mi_session *session, struct mi_error *err)
 {

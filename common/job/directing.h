@@ -4,6 +4,7 @@
 
 #include "job/attribute.h"
 #include "job/fit.h"
+#include "job/split.h"
 #include "job/step.h"
 #include "job/unembed.h"
 
@@ -15,6 +16,7 @@ struct mi_directing {
     bool other_model, is_scaled;
     int64_t draw;  /* of controls the one to select; -1: all */
     double length; /* of exported vectors */
+    double rtol;   /* of a split: least singular value of the read-out, of the largest */
     struct mi_acts_options acts;
     struct mi_fit_options fit;
     struct mi_unembed_options unembed;
@@ -29,6 +31,7 @@ int mi_directing_fit(struct mi_directing *d, struct mi_error *err) MI_MUST_USE;
 int mi_directing_select(struct mi_directing *d, struct mi_error *err) MI_MUST_USE;
 int mi_directing_compare(struct mi_directing *d, struct mi_error *err) MI_MUST_USE;
 int mi_directing_unembed(struct mi_directing *d, struct mi_error *err) MI_MUST_USE;
+int mi_directing_split(struct mi_directing *d, struct mi_error *err) MI_MUST_USE;
 int mi_directing_attribute(struct mi_directing *d, struct mi_error *err) MI_MUST_USE;
 int mi_directing_export(struct mi_directing *d, struct mi_error *err) MI_MUST_USE;
 

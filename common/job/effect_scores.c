@@ -42,16 +42,18 @@ int mi_effect_control_parse(struct mi_effect_control *c, const char *text, struc
 
 /* ---- reading ---------------------------------------------------------------------- */
 
-/* Which control an effect is of, NULL for none; *pattern as the user wrote it, or NULL. */
+/* Which control an effect is of, NULL for none; *pattern as the user wrote it, or NULL. A part of
+ * a control ("random.null", of mi-direction split) is one of its own. */
 static const char *control_of(struct lines *l, const struct mi_effect_record *e,
                               const char **pattern)
 {
-    int m = e->subspace ? mi_method_find(e->subspace, NULL) : -1;
+    char *base = e->subspace ? mi_strndup(e->subspace, strcspn(e->subspace, ".")) : NULL;
+    int m = base ? mi_method_find(base, NULL) : -1;
 
+    mi_free(base);
     *pattern = NULL;
-    if (m >= 0)
-        return mi_method_info((enum mi_method)m)->is_control ? mi_method_info((enum mi_method)m)->id
-                                                             : NULL;
+    if (m >= 0 && mi_method_info((enum mi_method)m)->is_control)
+        return mi_arena_dup(&l->arena, e->subspace, strlen(e->subspace));
     for (int i = 0; e->variant && i < l->o->n_controls; i++)
         if (fnmatch(l->o->control[i].pattern, e->variant, 0) == 0) {
             l->is_used[i] = true;

@@ -327,3 +327,67 @@ parts() {
 	# steering with it works like with any other
 	run_clean 0 mi-direction select --method mean-diff --at z:0.1 e.mi -o g.mi
 }
+
+# ---- what a read-out sees ------------------------------------------------------------
+
+# Ten pairs of the tiny model, and directions of its neurons and heads.
+neurons() {
+	M=$FIXTURES/tiny/llama-f32.gguf
+	for i in 0 1 2 3 4 5 6 7 8 9; do
+		printf '{"id": "b%s", "pair": %s, "side": "base", "text": "the city of %s is", "target": " in", "foil": " of"}\n' $i $i "$i$i"
+		printf '{"id": "s%s", "pair": %s, "side": "source", "text": "that is %s not"}\n' $i $i "$i"
+	done >p.jsonl
+	mi-capture -m "$M" --at 'mlp_post:*,z:1,z:1.0,resid_post:1' --pos last p.jsonl -o a.mi
+	mi-direction fit --sides base,source --method mean-diff,random --draws 2 a.mi -o d.mi
+}
+
+@test "mi-direction: split makes two parts that add up, one of them unread" {
+	need jq
+	neurons
+	run_clean 0 mi-direction split -m "$M" --at 'mlp_post:*' d.mi -o parts.mi
+	mi-view --check parts.mi
+	[ "$(field parts.mi method | xargs)" = "mean-diff.row mean-diff.null random.row random.null random.row random.null mean-diff.row mean-diff.null random.row random.null random.row random.null" ]
+	mi-view --full d.mi | jq -c 'select(.v and .site == "mlp_post")' >d
+	mi-view --full parts.mi | jq -c 'select(.v)' >p
+	# of unit norm and orthogonal; shares and scales are those of the parts; the sum is the direction
+	jq -s -e --slurpfile d d '. as $p | all(range($d | length);
+		$d[.] as $w | $p[2 * .] as $r | $p[2 * . + 1] as $n
+		| def dot(a; b): [range(64) | a[.] * b[.]] | add;
+		(dot($r.v.data; $r.v.data) - 1 | fabs) < 1e-6 and (dot($r.v.data; $n.v.data) | fabs) < 1e-6
+		and ($r.share + $n.share - 1 | fabs) < 1e-12 and $r.rank == 32 and $n.draw == $w.draw
+		and ($r.scale * $r.scale + $n.scale * $n.scale - $w.scale * $w.scale | fabs) < 1e-5
+		and all(range(64); ($r.v.data[.] * $r.scale + $n.v.data[.] * $n.scale - $w.v.data[.] * $w.scale | fabs) < 1e-5))' p
+}
+
+@test "mi-direction: what is not read has no effect, what is read has all of it" {
+	need jq
+	neurons
+	mi-direction select --method mean-diff --at 'mlp_post:*' d.mi -o w.mi
+	mi-direction split -m "$M" w.mi -o parts.mi
+	for part in row null; do
+		mi-direction select --method mean-diff.$part parts.mi -o $part.mi
+	done
+	mi-patch -m "$M" --variant 'whole=add mlp_post:* w.mi * 2 scale @ last' --variant 'row=add mlp_post:* row.mi * 2 scale @ last' \
+		--variant 'null=add mlp_post:* null.mi * 2 scale @ last' --metric logit_diff <(grep base p.jsonl) |
+		mi-view - | jq -c 'select(.variant)' >e
+	jq -s -e 'group_by(.id) | length == 10 and all(.[]; map({(.variant): .}) | add
+		| (.null.difference | fabs) < 1e-4 and (.row.difference - .whole.difference | fabs) < 1e-4
+		and (.whole.difference | fabs) > 1e-2)' e
+	# a patch along the whole is carried by both: the unread part is what the illusion rests on
+	mi-patch -m "$M" --along parts.mi --together --metric logit_diff --aggregate p.jsonl |
+		mi-probe effects - | mi-view - | jq -s -e 'map(select(.metric == "effect"))
+		| length == 4 and all(.[]; .subspace == "mean-diff.row" or (.value | fabs) < 1e-5)'
+}
+
+@test "mi-direction: split refuses what has nothing unread" {
+	neurons
+	run_clean 3 mi-direction split -m "$M" --at resid_post:1 d.mi -o x.mi
+	says "in the residual stream"
+	run_clean 1 mi-direction split -m "$M" --at z:1.0 d.mi -o x.mi
+	says "rank 8 of 8"
+	run_clean 3 mi-direction split -m "$FIXTURES/compiled/induction.gguf" --at 'mlp_post:*' d.mi -o x.mi
+	run_clean 2 mi-direction split d.mi -o x.mi
+	says "-m names the model"
+	run_clean 2 mi-direction split -m "$M" --rtol 2 d.mi -o x.mi
+	nothing_left x.mi
+}

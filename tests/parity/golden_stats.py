@@ -1,4 +1,4 @@
-"""Makes tests/golden/stats.h and tests/golden/method.h, the expected values of the unit tests
+"""Makes tests/golden/stats.h, method.h and split.h, the expected values of the unit tests
 of common/stats and common/method, with NumPy, SciPy and scikit-learn.
 
 usage: golden_stats.py [FOLDER]      (default: tests/golden beside this file)
@@ -142,6 +142,22 @@ def angles(rng):
             + array("double", "space_cosines", np.sort(c)[::-1]))
 
 
+def splits(rng):
+    """Wide with full rank, wide of rank 5, tall with full rank, tall of rank 5."""
+    out = []
+    for name, rows, width, rank in (("wide", 12, 20, 12), ("deficient", 12, 20, 5),
+                                    ("tall", 20, 12, 12), ("thin", 20, 12, 5)):
+        w = rng.normal(size=(rows, rank)) @ rng.normal(size=(rank, width))
+        u, s, vt = np.linalg.svd(w.astype(np.float32).astype(np.float64), full_matrices=False)
+        # singular values that float32 left of what should be 0 are far below the tolerance
+        d = unit(rng.normal(size=width)).astype(np.float32)
+        row = vt[:rank].T @ (vt[:rank] @ d.astype(np.float64))
+        out.append(f"enum {{ {name}_rows = {rows}, {name}_width = {width}, {name}_rank = {rank} }};\n")
+        out.append(array("float", f"{name}_w", w.astype(np.float32)))
+        out.append(array("float", f"{name}_d", d) + array("double", f"{name}_row", row))
+    return "".join(out)
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1
                           else pathlib.Path(__file__).parent.parent / "golden")
@@ -153,6 +169,7 @@ def main():
     text += scalar("logistic_l2", L2) + scalar("mass_mean_rtol", RTOL)
     text += method(rng, "tall", 40, 12, signs) + method(rng, "wide", 12, 40, signs)
     (folder / "method.h").write_text(text + angles(rng))
+    (folder / "split.h").write_text(note + "\n" + splits(rng))
 
 
 # The signs that the generator keyed by (seed 7, "pca-diff", key i) gives, i = 0 .. 39. The unit
