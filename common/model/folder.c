@@ -87,6 +87,7 @@ static int read_config(struct mi_folder *f, struct mi_error *err)
     nested = mi_get(&f->config, "text_config");
     if (mi_is(nested, MI_MAP)) {
         f->config = *nested;
+        f->is_nested = true;
         rc = refuse_quantised(&f->config, err);
     }
     return rc;

@@ -28,6 +28,7 @@ struct mi_folder {
     struct mi_map part[MI_FOLDER_PARTS]; /* data is NULL where there is none */
     struct mi_shards shards;
     struct mi_value config; /* MI_MAP: of text_config where the model is nested in a larger one */
+    bool is_nested;
     struct mi_arena arena;
     int32_t end[MI_FOLDER_MAX_ENDS]; /* ids that end a text: of generation_config, else config */
     int n_ends;
