@@ -123,7 +123,7 @@ static int prepare(struct capture *c, struct mi_error *err)
             return r;
         row += c->batch.item[i].prompt.n_tokens;
     }
-    need = (int64_t)c->session->model.file.map.size +
+    need = (int64_t)c->session->model.n_bytes +
            (int64_t)mi_forward_bytes(&c->session->model, (int)c->batch.n_rows,
                                      mi_batch_longest(&c->batch)) +
            n_values * (int64_t)sizeof(float);

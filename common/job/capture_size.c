@@ -61,7 +61,7 @@ int mi_capture_sizes(const struct mi_session *s, const struct mi_capture_options
     *items = INT32_MAX;
     *rows = o->max_rows;
     if (*rows == 0) {
-        int64_t fixed = MI_CAPTURE_HELD + (int64_t)s->model.file.map.size;
+        int64_t fixed = MI_CAPTURE_HELD + (int64_t)s->model.n_bytes;
         int r = mi_batch_rows(s, limit, 1, 0, fixed, rows, err);
 
         if (r < 0)
@@ -157,7 +157,7 @@ int mi_capture_plan(struct mi_session *s, struct mi_source *src, const struct mi
     if (rows < longest)
         rows = (int)longest;
     held = longest * position_size(s, o, longest) * (int64_t)sizeof(float);
-    totals->peak = (double)s->model.file.map.size +
+    totals->peak = (double)s->model.n_bytes +
                    (double)mi_forward_bytes(&s->model, rows, longest) +
                    (double)(held > MI_CAPTURE_HELD ? held : MI_CAPTURE_HELD);
     if (o->reduce) {

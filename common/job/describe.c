@@ -141,7 +141,7 @@ int mi_plan_run(struct mi_plan *plan, struct mi_session *s, struct mi_source *sr
     if (items > plan->n_prompts)
         items = plan->n_prompts;
     /* as many caches as fit, at least one: mi_run lets the others wait */
-    plan->peak_bytes = (double)m->file.map.size +
+    plan->peak_bytes = (double)m->n_bytes +
                        (double)mi_forward_bytes(m, MI_BATCH_ROWS, plan->longest) +
                        (double)items * (double)mi_cache_bytes(m, plan->longest);
     return 0;

@@ -231,7 +231,7 @@ static void add_vocabulary(struct mi_buf *b, const struct mi_session *s)
 /* The memory of one prompt of n tokens. */
 static void add_memory(struct mi_buf *b, const struct mi_model *m, int64_t n)
 {
-    double file = (double)m->file.map.size, cache = (double)mi_cache_bytes(m, n);
+    double file = (double)m->n_bytes, cache = (double)mi_cache_bytes(m, n);
     double work = (double)mi_forward_bytes(m, n < MI_BATCH_ROWS ? (int)n : MI_BATCH_ROWS, n);
     char text[4][24];
 
@@ -258,8 +258,12 @@ int mi_describe_model(struct mi_buf *b, struct mi_session *s, int64_t context, s
     add_text(b, &m->file, "licence", "general.license");
     for (size_t i = 0; i < sizeof origin / sizeof *origin; i++)
         add_text(b, &m->file, origin[i].label, origin[i].key);
-    mi_buf_addf(b, "format: GGUF version %u\n", (unsigned)m->file.version);
-    mi_buf_addf(b, "file: %s\n", mi_bytes_text((double)m->file.map.size, size));
+    if (m->folder)
+        mi_buf_addf(b, "format: Hugging Face directory, weights in %zu file%s\n",
+                    m->folder->shards.n_files, m->folder->shards.n_files == 1 ? "" : "s");
+    else
+        mi_buf_addf(b, "format: GGUF version %u\n", (unsigned)m->file.version);
+    mi_buf_addf(b, "file: %s\n", mi_bytes_text((double)m->n_bytes, size));
     mi_buf_addf(b, "digest: %s\n", mi_digest_text(&digest, text));
     add_sizes(b, &m->config);
     add_types(b, &m->store);

@@ -19,7 +19,7 @@ static int64_t pass_bytes(const struct mi_run_state *run, int64_t longest)
 {
     const struct mi_model *m = &run->session->model;
     int64_t bytes =
-        (int64_t)m->file.map.size + (int64_t)mi_forward_bytes(m, run->max_rows, longest);
+        (int64_t)m->n_bytes + (int64_t)mi_forward_bytes(m, run->max_rows, longest);
 
     if (run->keeps_scores)
         bytes += 4 * (int64_t)m->config.dims.n_heads * run->max_rows * longest;

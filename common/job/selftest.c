@@ -445,7 +445,7 @@ static int check_memory(struct selftest *t)
 {
     const struct mi_model *m = &t->s->model;
     const double rows = 2 * t->n + 16, kept = 4.0 * t->d->d_model * t->d->n_layers * t->n;
-    double foretold = (double)m->file.map.size + (double)mi_cache_bytes(m, t->n);
+    double foretold = (double)m->n_bytes + (double)mi_cache_bytes(m, t->n);
     char text[3][24];
 
     foretold += (double)mi_forward_bytes(m, (int)rows, t->n);
@@ -455,7 +455,7 @@ static int check_memory(struct selftest *t)
     t->check.allowed = foretold + SLACK;
     snprintf(t->check.text, sizeof t->check.text, "peak %s, foretold %s (file %s)",
              mi_bytes_text(t->check.measured, text[0]), mi_bytes_text(t->check.allowed, text[1]),
-             mi_bytes_text((double)m->file.map.size, text[2]));
+             mi_bytes_text((double)m->n_bytes, text[2]));
     finish(t, "memory");
     return 0;
 }

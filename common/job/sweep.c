@@ -296,7 +296,7 @@ static int run_donors(struct mi_sweep_state *w, struct mi_error *err)
 static int check_memory(struct mi_sweep_state *w, struct mi_error *err)
 {
     const struct mi_model *m = &w->session->model;
-    int64_t need = (int64_t)m->file.map.size, longest = 0, rows;
+    int64_t need = (int64_t)m->n_bytes, longest = 0, rows;
 
     for (int i = 0; i < w->n_cases; i++) {
         const struct mi_sweep_case *c = &w->cases[i];
@@ -465,7 +465,7 @@ static void finish(struct mi_sweep_state *w)
 static int choose_rows(struct mi_sweep_state *w, struct mi_error *err)
 {
     const struct mi_model *m = &w->session->model;
-    int64_t file = (int64_t)m->file.map.size;
+    int64_t file = (int64_t)m->n_bytes;
     int *rows = &w->tracks.max_rows, r = mi_batch_rows(w->session, w->limit, 1, 0, file, rows, err);
 
     while (r == 0 && *rows < MI_SWEEP_ROWS &&

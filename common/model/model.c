@@ -2,6 +2,7 @@
 #include "model/model.h"
 
 #include "base/mem.h"
+#include "model/hub.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -278,22 +279,39 @@ int mi_model_open_bytes(struct mi_model *m, const void *bytes, size_t len, struc
     return rc;
 }
 
+/* Maps what is at the path and fills the store. */
+static int open_store(struct mi_model *m, const char *path, struct mi_error *err)
+{
+    uint64_t n_copied = 0;
+    int rc;
+
+    if (mi_folder_is(path)) {
+        m->folder = mi_alloc_zero(1, sizeof(*m->folder));
+        rc = mi_folder_open(m->folder, path, err);
+        if (rc == 0)
+            rc = mi_store_folder(&m->store, m->folder, &n_copied, err);
+        m->n_bytes = mi_folder_bytes(m->folder) + n_copied;
+        return rc < 0 ? mi_fail_in(err, "'%s'", path) : 0;
+    }
+    rc = mi_gguf_open(&m->file, path, err);
+    if (rc < 0)
+        return rc;
+    m->n_bytes = m->file.map.size;
+    rc = mi_store_gguf(&m->store, &m->file, err);
+    return rc < 0 ? mi_fail_in(err, "'%s'", path) : 0;
+}
+
 int mi_model_open(struct mi_model *m, const char *path, struct mi_error *err)
 {
     int rc;
 
     *m = (struct mi_model){0};
-    rc = mi_gguf_open(&m->file, path, err);
+    rc = open_store(m, path, err);
+    if (rc == 0 && (rc = read_model(m, err)) < 0)
+        mi_fail_in(err, "'%s'", path);
     if (rc < 0)
-        return rc;
-    rc = mi_store_gguf(&m->store, &m->file, err);
-    if (rc == 0)
-        rc = read_model(m, err);
-    if (rc < 0) {
         mi_model_close(m);
-        return mi_fail_in(err, "'%s'", path);
-    }
-    return 0;
+    return rc;
 }
 
 void mi_model_close(struct mi_model *m)
@@ -307,15 +325,19 @@ void mi_model_close(struct mi_model *m)
     mi_config_free(&m->config);
     mi_store_free(&m->store);
     mi_gguf_close(&m->file);
+    if (m->folder)
+        mi_folder_close(m->folder);
+    mi_free(m->folder);
     *m = (struct mi_model){0};
 }
 
 int mi_model_digest(struct mi_model *m, struct mi_digest *out, struct mi_error *err)
 {
     if (!m->has_digest) {
-        if (!m->file.map.data)
+        if (!m->folder && !m->file.map.data)
             return mi_fail(err, MI_EXIT_SYS, "a model without a file has no digest");
-        m->digest = mi_hash_bytes(m->file.map.data, m->file.map.size);
+        m->digest = m->folder ? mi_folder_digest(m->folder)
+                              : mi_hash_bytes(m->file.map.data, m->file.map.size);
         m->has_digest = true;
     }
     *out = m->digest;
@@ -324,6 +346,8 @@ int mi_model_digest(struct mi_model *m, struct mi_digest *out, struct mi_error *
 
 int mi_model_unchanged(struct mi_model *m, struct mi_error *err)
 {
+    if (m->folder)
+        return mi_folder_unchanged(m->folder, err);
     return m->file.map.data ? mi_map_unchanged(&m->file.map, err) : 0;
 }
 

@@ -1,4 +1,4 @@
-/* model/model.h: a model file, opened: sizes, weights, provenance. */
+/* model/model.h: a model file or directory, opened: sizes, weights, provenance. */
 #ifndef MI_MODEL_MODEL_H
 #define MI_MODEL_MODEL_H
 
@@ -6,6 +6,7 @@
 #include "math/quant.h"
 #include "math/rows.h"
 #include "model/config.h"
+#include "model/folder.h"
 
 /* Weights of one block; matrices borrow from the mapped file, vectors are floats of ours.
  *
@@ -21,8 +22,10 @@ struct mi_block {
 };
 
 struct mi_model {
-    struct mi_gguf file;   /* empty where the model is no GGUF file */
-    struct mi_store store; /* hyperparameters and tensors, whatever they are stored in */
+    struct mi_gguf file;      /* empty where the model is a directory */
+    struct mi_folder *folder; /* NULL where it is a GGUF file */
+    uint64_t n_bytes;         /* of the mapped files, and of what had to be copied from them */
+    struct mi_store store;    /* hyperparameters and tensors, whatever they are stored in */
     struct mi_config config;
     struct mi_block *block;                  /* [L] */
     struct mi_matrix embedding, unembedding; /* [V, D] */
@@ -48,9 +51,9 @@ static inline int mi_model_head_row(const struct mi_model *m, int i)
 
     return !m->config.is_permuted ? i : i < half ? 2 * i : 2 * (i - half) + 1;
 }
-/* XXH3-128 of the whole file (read once; cached in the struct). */
+/* XXH3-128 of the whole file, or of a directory (model/folder.h); read once, then cached. */
 int mi_model_digest(struct mi_model *m, struct mi_digest *out, struct mi_error *err) MI_MUST_USE;
-/* The file is still what it was when it was opened; call before a result is committed. */
+/* The files are still what they were when they were opened; call before a result is committed. */
 int mi_model_unchanged(struct mi_model *m, struct mi_error *err) MI_MUST_USE;
 void mi_model_close(struct mi_model *m);
 
