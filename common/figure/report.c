@@ -96,7 +96,7 @@ static void add_findings(struct mi_page *p, const struct mi_source *s, int n)
         mi_page_sayf(p, MI_PART_SECTION, "Verdicts");
         mi_figure_verdicts(p, &verdicts);
     }
-    if (verdicts.as.array.n || card.as.array.n) {
+    if (card.as.array.n) {
         mi_page_sayf(p, MI_PART_SECTION, "Evaluation card");
         mi_figure_card(p, &card);
     }

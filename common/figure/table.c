@@ -133,6 +133,49 @@ static void end_line(struct mi_buf *b)
     mi_buf_add_char(b, '\n');
 }
 
+/* How much of s stands in one line of this width: up to the last blank, where there is one. */
+static size_t line_end(const char *s, size_t len, int width)
+{
+    size_t n = mi_text_cut(s, len, width), blank = n;
+
+    if (n == len || n == 0)
+        return len;
+    while (blank && s[blank] != ' ')
+        blank--;
+    return blank ? blank : n;
+}
+
+/* A row as one line, or where the table is wrapped as many as its longest cell takes. */
+static void print_row(struct mi_buf *b, const struct mi_table *t, const struct mi_table_cell *cell,
+                      const int *width, const struct mi_style *style)
+{
+    struct mi_buf text = {0};
+    size_t *at = mi_alloc_zero((size_t)t->n_columns, sizeof *at);
+    bool is_more = true;
+
+    while (is_more) {
+        is_more = false;
+        for (int c = 0; c < t->n_columns; c++) {
+            size_t n;
+
+            text.len = 0;
+            mi_add_safe(&text, cell[c].text, cell[c].len);
+            n = text.len - at[c];
+            if (t->is_wrapped && !t->column[c].is_right)
+                n = line_end(text.data + at[c], n, width[c]);
+            mi_buf_add(b, "  ", c ? GAP : 0);
+            mi_add_padded(b, text.data + at[c], n, width[c], t->column[c].is_right, style);
+            at[c] += n;
+            while (at[c] < text.len && text.data[at[c]] == ' ')
+                at[c]++;
+            is_more = is_more || at[c] < text.len;
+        }
+        end_line(b);
+    }
+    mi_free(at);
+    mi_buf_free(&text);
+}
+
 void mi_table_print(struct mi_buf *b, const struct mi_table *t, const struct mi_style *style)
 {
     int *width = mi_alloc_n((size_t)t->n_columns, sizeof *width);
@@ -150,14 +193,8 @@ void mi_table_print(struct mi_buf *b, const struct mi_table *t, const struct mi_
             mi_buf_add_text(b, style->is_ascii ? "-" : "\xe2\x94\x80");
     }
     end_line(b);
-    for (size_t i = 0; i < t->n_cells; i++) {
-        int c = (int)(i % (size_t)t->n_columns);
-
-        mi_buf_add(b, "  ", c ? GAP : 0);
-        mi_add_padded(b, t->cell[i].text, t->cell[i].len, width[c], t->column[c].is_right, style);
-        if (c == t->n_columns - 1)
-            end_line(b);
-    }
+    for (size_t i = 0; i < t->n_cells; i += (size_t)t->n_columns)
+        print_row(b, t, &t->cell[i], width, style);
     mi_free(width);
 }
 

@@ -18,6 +18,7 @@ struct mi_table {
     } * cell; /* [n_cells] */
     size_t n_cells;
     size_t cap_columns, cap_cells; /* private */
+    bool is_wrapped;               /* text that is too wide goes on in the next line */
 };
 
 void mi_table_column(struct mi_table *t, const char *title, bool is_right);
@@ -30,8 +31,8 @@ void mi_table_int(struct mi_table *t, int64_t x);
  * Nil is empty; a tensor is its type and shape; a list or map its JSON. */
 void mi_table_value(struct mi_table *t, const struct mi_value *v, bool is_exact);
 
-/* Title line, a rule, rows. When it is wider than the page, the widest columns of text are cut;
- * numbers never are. */
+/* Title line, a rule, rows. When it is wider than the page, the widest columns of text are cut,
+ * or wrapped; numbers never are. */
 void mi_table_print(struct mi_buf *b, const struct mi_table *t, const struct mi_style *style);
 /* A line of titles, then a line a row; tabs, line ends and backslashes in cells as \t, \n, \\,
  * other control characters as \xNN. for_spreadsheet: text (no number) that a spreadsheet
