@@ -11,23 +11,24 @@
 /* What an operation takes, and what it cannot do without. */
 static const struct {
     const char *name;
-    bool has_source; /* a direction after the sites */
-    bool has_from;   /* `from FILE` */
-    bool has_factor; /* `* NUMBER` */
+    bool has_directions; /* a direction after the sites */
+    bool has_from;       /* `from FILE` */
+    bool has_factor;     /* `* NUMBER` */
     bool needs_factor;
     bool has_scale;  /* `scale` after the number */
     bool has_bounds; /* LO HI */
     bool has_align;
 } ops[MI_EDIT_OPS] = {
-    [MI_EDIT_ADD] = {.name = "add", .has_source = true, .has_factor = true, .has_scale = true},
-    [MI_EDIT_PROJECT_OUT] = {.name = "project-out", .has_source = true},
-    [MI_EDIT_SET] = {.name = "set", .has_source = true, .has_factor = true, .has_scale = true},
+    [MI_EDIT_ADD] = {.name = "add", .has_directions = true, .has_factor = true, .has_scale = true},
+    [MI_EDIT_PROJECT_OUT] = {.name = "project-out", .has_directions = true},
+    [MI_EDIT_SET] = {.name = "set", .has_directions = true, .has_factor = true, .has_scale = true},
     [MI_EDIT_ZERO] = {.name = "zero"},
     [MI_EDIT_SCALE] = {.name = "scale", .has_factor = true, .needs_factor = true},
     [MI_EDIT_CLAMP] = {.name = "clamp", .has_bounds = true},
     [MI_EDIT_MEAN_ABLATE] = {.name = "mean-ablate", .has_from = true},
     [MI_EDIT_NOISE] = {.name = "noise", .has_factor = true, .needs_factor = true},
     [MI_EDIT_PATCH] = {.name = "patch", .has_from = true, .has_align = true},
+    [MI_EDIT_SWAP] = {.name = "swap", .has_directions = true, .has_from = true, .has_align = true},
 };
 
 static const char *const aligns[] = {"end", "span", "mean", NULL};
@@ -150,7 +151,7 @@ static int read_op(struct mi_edit *e, struct scan *s, struct mi_error *err)
                        near);
     return mi_fail(err, MI_EXIT_USAGE,
                    "no operation '%.60s'; there are add, project-out, set, zero, scale, clamp, "
-                   "mean-ablate, noise and patch",
+                   "mean-ablate, noise, patch and swap",
                    s->word.data);
 }
 
@@ -163,13 +164,13 @@ static int read_file_word(char **out, struct scan *s, const char *after, struct 
 }
 
 /* What stands between the sites and the clauses: a direction, or the bounds of clamp. */
-static int read_source(struct mi_edit *e, struct scan *s, struct mi_error *err)
+static int read_operand(struct mi_edit *e, struct scan *s, struct mi_error *err)
 {
     const char *name = ops[e->op].name;
     int status = 0;
 
-    if (ops[e->op].has_source) {
-        status = read_file_word(&e->source, s, name, err);
+    if (ops[e->op].has_directions) {
+        status = read_file_word(&e->directions, s, name, err);
         return status < 0 ? status : next_word(s, err);
     }
     if (!ops[e->op].has_bounds)
@@ -347,7 +348,7 @@ static int read_line(struct mi_edit *e, struct scan *s, const struct mi_dims *di
     if ((status = mi_places_parse(&e->places, s->word.data, dims, err)) < 0)
         return status;
     e->sites = mi_strdup(s->word.data);
-    if ((status = next_word(s, err)) < 0 || (status = read_source(e, s, err)) < 0)
+    if ((status = next_word(s, err)) < 0 || (status = read_operand(e, s, err)) < 0)
         return status;
     return read_clauses(e, s, dims, err);
 }
@@ -357,6 +358,7 @@ static void free_edit(struct mi_edit *e)
     mi_places_free(&e->places);
     mi_pos_free(&e->pos);
     mi_free(e->sites);
+    mi_free(e->directions);
     mi_free(e->source);
     mi_free(e->when.source);
 }
@@ -423,14 +425,18 @@ static void print_number(struct mi_buf *b, const char *before, double number)
     mi_json_real(b, number);
 }
 
-void mi_edit_print(struct mi_buf *b, const struct mi_edit *e, const char *source,
-                   const char *when_source)
+void mi_edit_print(struct mi_buf *b, const struct mi_edit *e, const char *directions,
+                   const char *source, const char *when_source)
 {
     char place[48];
 
     mi_buf_addf(b, "%s %s", ops[e->op].name, e->sites);
+    if (e->directions) {
+        mi_buf_add_char(b, ' ');
+        print_file(b, directions ? directions : e->directions);
+    }
     if (e->source) {
-        mi_buf_add_text(b, ops[e->op].has_from ? " from " : " ");
+        mi_buf_add_text(b, " from ");
         print_file(b, source ? source : e->source);
     }
     if (ops[e->op].has_bounds) {

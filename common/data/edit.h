@@ -10,9 +10,10 @@
  *     mean-ablate z:9.6             from stats.mi          @ last
  *     noise       embed             * 0.1                  @ span:subject  (sd of the added normal)
  *     patch       resid_post:12     from run.mi            @ span:subject align end
+ *     swap        resid_post:12     d.mi from run.mi       @ last      (its part in the subspace)
  *     ... when proj(honesty.mi) > 0.5 at resid_post:12     (condition)
  *
- * Grammar: OP SITES [SOURCE] [* NUMBER [scale]] [from FILE] [@ POSITIONS] [align KIND]
+ * Grammar: OP SITES [DIRECTIONS] [* NUMBER [scale]] [from FILE] [@ POSITIONS] [align KIND]
  * [when CONDITION]. `@ all` is the default. This file parses and prints; job applies. */
 #ifndef MI_DATA_EDIT_H
 #define MI_DATA_EDIT_H
@@ -32,6 +33,7 @@ enum mi_edit_op {
     MI_EDIT_MEAN_ABLATE,
     MI_EDIT_NOISE,
     MI_EDIT_PATCH,
+    MI_EDIT_SWAP,
     MI_EDIT_OPS
 };
 
@@ -48,10 +50,11 @@ struct mi_edit {
     enum mi_edit_op op;
     struct mi_places places; /* expanded against the model */
     char *sites;             /* as written, canonical spacing */
-    char *source;  /* file of the direction, or after `from`; NULL where the op has none */
-    double factor; /* after `*`; 1 when absent */
-    bool in_scale; /* `scale` after the number: counts in the direction's own scale */
-    double lo, hi; /* of clamp */
+    char *directions;        /* file of directions; NULL where the op has none */
+    char *source;            /* file after `from`; NULL where the op has none */
+    double factor;           /* after `*`; 1 when absent */
+    bool in_scale;           /* `scale` after the number: counts in the direction's own scale */
+    double lo, hi;           /* of clamp */
     struct mi_pos pos;
     enum mi_align align;
     struct mi_edit_when when;
@@ -69,10 +72,10 @@ int mi_edits_parse(struct mi_edits *list, const char *line, const struct mi_dims
 /* A plan: one edit a line, empty lines and # comments skipped; messages name the line. */
 int mi_edits_parse_plan(struct mi_edits *list, const char *text, size_t len, const char *name,
                         const struct mi_dims *dims, struct mi_error *err) MI_MUST_USE;
-/* Canonical text of one edit; `source` stands in for the file (its digest, in
- * provenance), or NULL for the path as written. */
-void mi_edit_print(struct mi_buf *b, const struct mi_edit *e, const char *source,
-                   const char *when_source);
+/* Canonical text of one edit; the other three stand in for its files (their digests, in
+ * provenance), each NULL for the path as written. */
+void mi_edit_print(struct mi_buf *b, const struct mi_edit *e, const char *directions,
+                   const char *source, const char *when_source);
 void mi_edits_free(struct mi_edits *list);
 
 #endif

@@ -5,17 +5,12 @@
 
 #include <math.h>
 
-static bool needs_direction(const struct mi_edit *e)
-{
-    return e->op == MI_EDIT_ADD || e->op == MI_EDIT_PROJECT_OUT || e->op == MI_EDIT_SET;
-}
-
 static int ready_direction(const struct mi_ready *ready, struct mi_ready_place *at,
                            const struct mi_dims *dims, struct mi_error *err)
 {
     const struct mi_edit *e = ready->edit;
-    const struct mi_dir_record *dir = mi_material_dir(ready->source, &at->place, err);
-    const char *name = mi_quote(ready->source->name);
+    const struct mi_dir_record *dir = mi_material_dir(ready->directions, &at->place, err);
+    const char *name = mi_quote(ready->directions->name);
     char text[48];
     double c = e->factor;
     int r;
@@ -23,11 +18,11 @@ static int ready_direction(const struct mi_ready *ready, struct mi_ready_place *
     if (!dir)
         return -err->code;
     r = mi_subspace_take(&at->space, dir, &at->place, dims, err);
-    if (r == 0 && e->op == MI_EDIT_PROJECT_OUT && at->space.n > 1)
+    if (r == 0 && (e->op == MI_EDIT_SWAP || (e->op == MI_EDIT_PROJECT_OUT && at->space.n > 1)))
         r = mi_subspace_orthonormalize(&at->space, err);
     if (r < 0)
         return mi_fail_in(err, "'%s'", name);
-    if (e->op == MI_EDIT_PROJECT_OUT)
+    if (e->op == MI_EDIT_PROJECT_OUT || e->op == MI_EDIT_SWAP)
         return 0;
     if (at->space.n > 1)
         return mi_fail(err, MI_EXIT_DATA, "'%s' has a subspace of %d vectors at %s; one is needed",
@@ -50,7 +45,7 @@ int mi_ready_place(const struct mi_ready *ready, struct mi_ready_place *at,
     mi_place_shape(&at->place, dims, 0, &at->rows, &at->width);
     n = at->rows * at->width;
     at->c = (float)e->factor;
-    if (needs_direction(e))
+    if (e->directions)
         return ready_direction(ready, at, dims, err);
     if (e->op != MI_EDIT_MEAN_ABLATE)
         return 0;

@@ -60,6 +60,12 @@ static int find_source(const struct mi_ready *ready, struct mi_edit_slot *slot,
     return align_rows(ready, slot, pos, n, err);
 }
 
+/* Does it take values of another pass? */
+static bool joins(const struct mi_edit *e)
+{
+    return e->op == MI_EDIT_PATCH || e->op == MI_EDIT_SWAP;
+}
+
 static int fill_slot(struct mi_ready *ready, struct mi_edit_slot *slot, const struct mi_item *item,
                      struct mi_error *err)
 {
@@ -75,7 +81,7 @@ static int fill_slot(struct mi_ready *ready, struct mi_edit_slot *slot, const st
         memset(slot->is_in, 0, (size_t)t.n_prompt);
         for (int64_t i = 0; i < n; i++)
             slot->is_in[pos[i]] = 1;
-        if (ready->edit->op == MI_EDIT_PATCH) {
+        if (joins(ready->edit)) {
             if (slot->cap != had || !slot->from)
                 slot->from = mi_realloc_n(slot->from, slot->cap, sizeof *slot->from);
             r = n ? find_source(ready, slot, item, pos, n, err) : 0;
@@ -256,15 +262,13 @@ static bool add_noise(struct mi_editor_state *st, const struct mi_ready *ready,
 
 /* ---- patches --------------------------------------------------------------------- */
 
-/* Values [n] of piece `part` (of `parts`) of the source for a position. */
-static int patch_values(struct mi_editor_state *st, const struct mi_ready *ready,
-                        const struct mi_edit_slot *slot, const struct mi_ready_place *at,
-                        int64_t position, int part, int parts, int64_t n, const float **out,
-                        struct mi_error *err)
+/* Values y [n] of piece `part` (of `parts`) of the source for a position. */
+static int patch_values(const struct mi_ready *ready, const struct mi_edit_slot *slot,
+                        const struct mi_ready_place *at, int64_t position, int part, int parts,
+                        int64_t n, float *y, struct mi_error *err)
 {
     const struct mi_act_record *act = mi_material_act(ready->source, slot->source, &at->place, err);
     int64_t row_size, first;
-    float *y;
 
     if (!act)
         return -err->code;
@@ -278,7 +282,6 @@ static int patch_values(struct mi_editor_state *st, const struct mi_ready *ready
         return mi_fail(err, MI_EXIT_DATA, "'%s': activations of prompt '%s' have another shape",
                        mi_quote(ready->source->name), mi_quote(act->id));
     first = part * (row_size / parts);
-    y = scratch(st, n);
     for (int64_t i = 0; i < n; i++) {
         double sum = 0;
 
@@ -290,8 +293,19 @@ static int patch_values(struct mi_editor_state *st, const struct mi_ready *ready
             sum += mi_tensor_at(&act->x, r * row_size + first + i);
         y[i] = (float)(sum / (double)act->n_positions);
     }
-    *out = y;
     return 0;
+}
+
+/* A piece [n] of a row. Scratch: 0 to n is left to `joined`, then the values, then the swap's. */
+static int swap_part(struct mi_editor_state *st, const struct mi_ready *ready,
+                     const struct mi_edit_slot *slot, const struct mi_ready_place *at,
+                     int64_t position, int part, int parts, float *x, int64_t n,
+                     struct mi_error *err)
+{
+    float *y = scratch(st, 3 * n) + n;
+    int r = patch_values(ready, slot, at, position, part, parts, n, y, err);
+
+    return r < 0 ? r : mi_subspace_swap(&at->space, false, x, y, y + n);
 }
 
 /* ---- rows ------------------------------------------------------------------------ */
@@ -302,9 +316,11 @@ static int edit_part(struct mi_editor_state *st, const struct mi_ready *ready,
                      const struct mi_item *item, int64_t position, int part, int parts, float *x,
                      int64_t n, struct mi_error *err)
 {
-    const float *y = NULL;
+    float *y;
     int r;
 
+    if (joins(ready->edit) && position >= slot->n_prompt)
+        return 0; /* the source has the prompt's positions only */
     switch (ready->edit->op) {
     case MI_EDIT_ADD:
     case MI_EDIT_PROJECT_OUT:
@@ -312,10 +328,10 @@ static int edit_part(struct mi_editor_state *st, const struct mi_ready *ready,
     case MI_EDIT_MEAN_ABLATE: return write_values(x, at->mean + part * n, n);
     case MI_EDIT_NOISE: return add_noise(st, ready, at, item, position, part * n, x, n);
     case MI_EDIT_PATCH:
-        if (position >= slot->n_prompt)
-            return 0; /* the source has the prompt's positions only */
-        r = patch_values(st, ready, slot, at, position, part, parts, n, &y, err);
+        y = scratch(st, n);
+        r = patch_values(ready, slot, at, position, part, parts, n, y, err);
         return r < 0 ? r : write_values(x, y, n);
+    case MI_EDIT_SWAP: return swap_part(st, ready, slot, at, position, part, parts, x, n, err);
     default: return apply_elements(ready->edit, x, n);
     }
 }
@@ -340,10 +356,13 @@ static int edit_row(struct mi_editor_state *st, const struct mi_ready *ready,
     int changed = 0;
 
     if (at->space.v && at->space.width != view->width) { /* one vector over all heads */
-        float *y = joined(st, view, x);
+        float *y;
 
-        if (!apply_direction(ready, at, y))
-            return 0;
+        scratch(st, 3 * at->space.width); /* as much as a swap takes: y must not move */
+        y = joined(st, view, x);
+        changed = edit_part(st, ready, slot, at, item, position, 0, 1, y, at->space.width, err);
+        if (changed <= 0)
+            return changed;
         for (int h = 0; y != x && h < view->n_heads; h++)
             memcpy(x + h * view->ld_head, y + h * n, (size_t)n * sizeof *x);
         return 1;

@@ -108,7 +108,7 @@ static void wanted_of(const struct mi_editor_state *st, const char *source, stru
     for (size_t i = st->n_replayed; i < st->edits.n; i++) {
         const struct mi_edit *e = &st->edits.item[i];
 
-        if (e->op != MI_EDIT_PATCH || strcmp(e->source, source) != 0)
+        if ((e->op != MI_EDIT_PATCH && e->op != MI_EDIT_SWAP) || strcmp(e->source, source) != 0)
             continue;
         for (size_t j = 0; j < e->places.n; j++)
             mi_places_add(out, e->places.item[j]);
@@ -189,7 +189,9 @@ static int make_ready(struct mi_editor_state *st, size_t i, const struct mi_dims
                        "positions counted from the end of what is generated ('%s') are not known "
                        "while it is made",
                        e->pos.text);
-    if (e->source)
+    if (e->directions)
+        r = file_of(st, i, e->directions, header, run_header, other_model, &ready->directions, err);
+    if (r == 0 && e->source)
         r = file_of(st, i, e->source, header, run_header, other_model, &ready->source, err);
     if (r == 0 && e->when.source)
         r = file_of(st, i, e->when.source, header, run_header, other_model, &ready->when_source,
@@ -229,7 +231,7 @@ static int open_state(struct mi_editor_state *st, struct mi_session *s,
 
     st->window = s->model.config.window;
     st->ready = mi_alloc_zero(st->edits.n, sizeof *st->ready);
-    st->file = mi_alloc_zero(2 * st->edits.n, sizeof *st->file);
+    st->file = mi_alloc_zero(3 * st->edits.n, sizeof *st->file);
     set_seeds(st, run_header, seed);
     for (size_t i = 0; r == 0 && i < st->edits.n; i++) {
         r = make_ready(st, i, dims, &header, run_header, other_model, err);
@@ -308,7 +310,7 @@ static bool is_used(const struct mi_editor_state *st, const struct mi_material *
 
         if (r->when_source == m && r->edit->when.at.layer == have.layer)
             return true;
-        for (size_t p = 0; r->source == m && p < r->edit->places.n; p++)
+        for (size_t p = 0; (r->source == m || r->directions == m) && p < r->edit->places.n; p++)
             if (r->edit->places.item[p].layer == have.layer)
                 return true;
     }
@@ -340,7 +342,8 @@ struct mi_value mi_editor_header(const struct mi_editor *e, struct mi_arena *a)
         const struct mi_ready *r = &st->ready[i];
         struct mi_buf b = {0};
 
-        mi_edit_print(&b, r->edit, r->source ? r->source->digest : NULL,
+        mi_edit_print(&b, r->edit, r->directions ? r->directions->digest : NULL,
+                      r->source ? r->source->digest : NULL,
                       r->when_source ? r->when_source->digest : NULL);
         mi_push(a, &lines, mi_str(mi_arena_dup(a, b.data, b.len)));
         mi_push(a, &seeds, mi_int(st->seeds[i]));

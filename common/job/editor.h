@@ -16,6 +16,8 @@
  *     noise        x := fma(sd, g, x), g standard normal, keyed by (seed, id, place, position,
  *                  number of the edit): never by order
  *     patch        x := the activations of another pass
+ *     swap         x := x + P (y - x), y those activations, P the projector of the vectors made
+ *                  orthonormal (job/subspace.h)
  *
  * An edit with the value that is already there changes no bit: nothing is added when c, p or
  * c - p is 0, nothing is written where the value is equal.
@@ -27,7 +29,7 @@
  *
  * Attention scores and patterns are edited where a query may look only (not at masked keys).
  *
- * Patches join on pair (the member of another side when there are several), else on id, else
+ * Patches and swaps join on pair (the member of another side when there are several), else on id, else
  * MI_EXIT_DATA. `align end` pairs the last position with the last, and so on back; `span` needs
  * as many positions as the source has; `mean` writes the source's mean over its positions.
  *

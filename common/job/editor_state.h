@@ -34,7 +34,7 @@ struct mi_edit_flags {
 
 struct mi_ready {
     const struct mi_edit *edit;
-    struct mi_material *source, *when_source; /* NULL: none */
+    struct mi_material *directions, *source, *when_source; /* NULL: none */
     uint64_t seed;
     int ordinal;                   /* in the list: two noises at one place differ */
     struct mi_ready_place *at;     /* [edit->places.n] */

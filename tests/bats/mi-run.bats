@@ -554,3 +554,28 @@ key() {
 	# as transformers has them in f32 on the dequantised weights, within 2e-5
 	[[ ${lines[2]} == *'"target_logp":-0.2580'*'"foil_logp":-4.3843'* ]]
 }
+
+@test "mi-run: a swap is what mi-patch does along a direction, to the bit" {
+	need jq
+	printf '%s\n' \
+		'{"id": "a1", "pair": "a", "side": "base", "text": "the city of Paris is", "target": " in the"}' \
+		'{"id": "a2", "pair": "a", "side": "source", "text": "the city of Rome is"}' \
+		'{"id": "b1", "pair": "b", "side": "base", "text": "that is true", "target": " in"}' \
+		'{"id": "b2", "pair": "b", "side": "source", "text": "this is not true"}' >p.jsonl
+	mi-capture -m "$M" --at 'resid_post:0,z:1,z:1.2' --pos -2 p.jsonl -o a.mi
+	mi-direction fit --sides base,source --method mean-diff a.mi -o d.mi
+	mi-patch -m "$M" --along d.mi --pos -2 --metric logp p.jsonl | mi-view - | grep '"kind":"effect"' >e
+	for place in resid_post:0 z:1 z:1.2; do
+		run_clean 0 mi-run -m "$M" --score --edit "swap $place d.mi from a.mi @ -2" p.jsonl -o r.mi
+		runs r.mi | jq -c 'select(.target_logp) | [.id, .target_logp]' >want
+		jq -c --arg p "$place" 'select("\(.site):\(.layer)" + (if .head == null then "" else ".\(.head)" end) == $p)
+			| [.id, .patched]' e >got
+		[ "$(wc -l <got)" -eq 2 ]
+		cmp want got
+		mi-run -m "$M" --score r.mi --edit @run -o again.mi
+		diff <(runs r.mi | key logp) <(runs again.mi | key logp)
+		mi-run -m "$M" --score --edit "swap $place d.mi from a.mi @ -2" p.jsonl --batch 1 -j 1 -o one.mi
+		cmp r.mi one.mi
+	done
+	mi-view r.mi | head -n 1 | grep -qE 'swap z:1.2 [0-9a-f]{32} from [0-9a-f]{32} @ -2 align end'
+}

@@ -14,7 +14,7 @@ static const struct mi_dims dims = {.n_layers = 32,
                                     .n_ctx = 128};
 
 /* Parsed and printed again. */
-static const char *again(const char *line, const char *source, const char *when)
+static const char *again(const char *line, const char *digest, const char *when)
 {
     static char out[1024];
     struct mi_edits list = {0};
@@ -24,7 +24,7 @@ static const char *again(const char *line, const char *source, const char *when)
     if (mi_edits_parse(&list, line, &dims, &err) < 0) {
         snprintf(out, sizeof out, "!%s", err.text);
     } else {
-        mi_edit_print(&b, &list.item[0], source, when);
+        mi_edit_print(&b, &list.item[0], digest, digest ? "src" : NULL, when);
         snprintf(out, sizeof out, "%s", mi_buf_text(&b));
     }
     mi_buf_free(&b);
@@ -49,6 +49,9 @@ static void test_canonical(void)
         {"patch resid_post:12 from run.mi @ span:subject align mean",
          "patch resid_post:12 from run.mi @ span:subject align mean"},
         {"patch resid_post:12 from source", "patch resid_post:12 from source @ all align end"},
+        {"swap resid_post:12 d.mi from run.mi @ last",
+         "swap resid_post:12 d.mi from run.mi @ last align end"},
+        {"swap z:9.6 d.mi align span from run.mi", "swap z:9.6 d.mi from run.mi @ all align span"},
         {"add resid_post:12 h.mi when proj(h.mi) > 0.5 at resid_post:12",
          "add resid_post:12 h.mi * 1.0 @ all when proj(h.mi) > 0.5 at resid_post:12"},
         {"zero z:1.2 @ /a b, c/,last when proj(a (1).mi) < -2 at resid_pre:3",
@@ -66,6 +69,9 @@ static void test_canonical(void)
     ok(strcmp(again("add resid_post:1 h.mi when proj(q.mi) > 1 at embed", "abc", "def"),
               "add resid_post:1 abc * 1.0 @ all when proj(def) > 1.0 at embed") == 0,
        "digests stand in for files");
+    ok(strcmp(again("swap resid_post:1 h.mi from g.mi", "abc", NULL),
+              "swap resid_post:1 abc from src @ all align end") == 0,
+       "of both kinds");
 }
 
 static void test_refused(void)
@@ -91,6 +97,10 @@ static void test_refused(void)
         {"clamp z:1 1", "no number"},
         {"clamp z:1 2 1", "above"},
         {"patch z:1", "needs 'from FILE'"},
+        {"swap z:1 from a.mi", "a file is missing"},
+        {"swap z:1 d.mi", "needs 'from FILE'"},
+        {"swap z:1 d.mi * 2 from a.mi", "takes no '* NUMBER'"},
+        {"patch z:1 d.mi from a.mi", "does not belong"},
         {"patch z:1 from", "a file is missing"},
         {"patch z:1 from a.mi align left", "none of end"},
         {"add z:1 h.mi align end", "takes no 'align'"},
@@ -135,7 +145,7 @@ static void test_plan(void)
 
 int main(void)
 {
-    plan(32 + 1 + 32 + 3);
+    plan(36 + 2 + 36 + 3);
     test_canonical();
     test_refused();
     test_plan();

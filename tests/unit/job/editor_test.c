@@ -409,6 +409,45 @@ static void test_patches(void)
     item_id = "a";
 }
 
+/* What row 2 of prompt 2 of the file has there, less what the item's last row has. */
+static float gap(int i)
+{
+    return (float)(200.0 + 2 * H * K + i) - before[2][i];
+}
+
+static void test_swaps(void)
+{
+    struct mi_error err = {0};
+    double c[ROWS] = {0}, worst = 0;
+    float d[D];
+    char line[300];
+    bool written;
+
+    item_id = "c";
+    snprintf(line, sizeof line, "swap z:1 %s from %s @ last", head_file, act_file);
+    must(edit(line, MI_SITE_Z, 1, &written, &err), &err);
+    for (int r = 0; r < ROWS; r++)
+        for (int i = 0; i < D; i++) {
+            int h = i - i % K;
+            double p = 0.6 * (double)gap(h) + 0.8 * (double)gap(h + 2);
+            double step = r != 2 ? 0 : i == h ? 0.6 * p : i == h + 2 ? 0.8 * p : 0;
+
+            worst = fmax(worst, fabs((double)after[r][i] - (double)before[r][i] - step));
+        }
+    ok(written && worst < 1e-3, "swap: in every head the part along its vector, off by %g", worst);
+    snprintf(line, sizeof line, "swap z:1 %s from %s @ last", dir_file, act_file);
+    must(edit(line, MI_SITE_Z, 1, &written, &err), &err);
+    for (int i = 0; i < D; i++)
+        d[i] = gap(i);
+    c[2] = along(d, unit[1]);
+    ok(written && far_from(c, unit[1], 2, 2) < 1e-3, "swap: of all heads as one, off by %g",
+       far_from(c, unit[1], 2, 2));
+    item_id = "new";
+    ok(edit(line, MI_SITE_Z, 1, &written, &err) == -3 && strstr(err.text, "nothing for prompt"),
+       "swap joins as patch does: %s", err.text);
+    item_id = "a";
+}
+
 static void test_conditions(void)
 {
     struct mi_error err = {0};
@@ -503,7 +542,7 @@ int main(void)
     struct mi_session_options o = {.model = "fixtures/tiny/llama-f32.gguf"};
     struct mi_error err = {0};
 
-    plan(38);
+    plan(41);
     if (!mkdtemp(folder) || mi_session_open(&session, &o, &err) < 0) {
         diag("%s", err.text);
         return 2;
@@ -516,6 +555,7 @@ int main(void)
     test_elements();
     test_noise();
     test_patches();
+    test_swaps();
     test_conditions();
     test_refusals();
     test_replay();
