@@ -290,13 +290,15 @@ static int print_plan(struct work *w, struct mi_error *err)
 {
     struct mi_capture_totals t;
     char bytes[24], peak[24];
-    int r = mi_capture_plan(&w->session, &w->source, &w->capture, &t, err);
+    int r = mi_capture_plan(&w->session, &w->source, &w->capture, !mi_editor_is_empty(&w->edits),
+                            &t, err);
 
     if (r == 0)
-        printf("prompts      %lld\ntokens       %lld\npositions    %lld\nFLOPs        %.4g\n"
-               "output       %s\npeak memory  %s\n",
-               (long long)t.n_prompts, (long long)t.n_tokens, (long long)t.n_positions, t.flops,
-               mi_bytes_text(t.bytes, bytes), mi_bytes_text(t.peak, peak));
+        printf("prompts      %lld\ntokens       %lld\nshared       %lld\npositions    %lld\n"
+               "FLOPs        %.4g\noutput       %s\npeak memory  %s\n",
+               (long long)t.n_prompts, (long long)t.n_tokens, (long long)t.n_shared,
+               (long long)t.n_positions, t.flops, mi_bytes_text(t.bytes, bytes),
+               mi_bytes_text(t.peak, peak));
     return r;
 }
 
@@ -304,10 +306,10 @@ static void say_totals(const struct work *w, const struct mi_capture_totals *t, 
 {
     char usage[64], bytes[24];
 
-    mi_warn("%lld prompts, %lld tokens (%.1f/s), %lld positions, %s, %s", (long long)t->n_prompts,
-            (long long)t->n_tokens, seconds > 0 ? (double)t->n_tokens / seconds : 0.0,
-            (long long)t->n_positions, mi_bytes_text((double)mi_writer_bytes(&w->out), bytes),
-            mi_usage_text(usage));
+    mi_warn("%lld prompts, %lld tokens (%lld shared, %.1f/s), %lld positions, %s, %s",
+            (long long)t->n_prompts, (long long)t->n_tokens, (long long)t->n_shared,
+            seconds > 0 ? (double)t->n_tokens / seconds : 0.0, (long long)t->n_positions,
+            mi_bytes_text((double)mi_writer_bytes(&w->out), bytes), mi_usage_text(usage));
 }
 
 static int capture(struct work *w, const struct options *opt, struct mi_error *err)

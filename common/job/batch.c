@@ -78,36 +78,61 @@ static void empty(struct mi_batch *b)
     if (b->has_next)
         b->item[0] = b->item[b->n];
     b->n = 0;
-    b->n_rows = 0;
+    b->n_tokens = b->n_rows = 0;
 }
 
-int mi_batch_next(struct mi_batch *b, struct mi_source *src, struct mi_session *s, int max_rows,
-                  int max_items, struct mi_error *err)
+/* Tokens of the item that follows the batch which the batch has computed by then. */
+static int64_t count_shared(const struct mi_batch *b)
+{
+    const struct mi_prompt_record *p = &b->item[b->n].prompt;
+    const struct mi_trie_text text = {p->tokens, p->n_tokens};
+    int64_t most = 0;
+
+    for (int i = 0; i < b->n && most < text.n; i++) {
+        const struct mi_prompt_record *q = &b->item[i].prompt;
+        int64_t n = mi_trie_common(&text, &(struct mi_trie_text){q->tokens, q->n_tokens});
+
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* Does the item that follows join the batch? */
+static bool fits(struct mi_batch *b, const struct mi_batch_limits *limits)
+{
+    int64_t n = b->item[b->n].prompt.n_tokens, shared = limits->is_shared ? count_shared(b) : 0;
+
+    if (b->n > 0 && (b->n >= limits->items || b->n_rows + n - shared > limits->rows ||
+                     b->n_tokens + n > limits->tokens))
+        return false;
+    b->n_shared = mi_grow(b->n_shared, &b->cap_shared, (size_t)b->n + 1, sizeof *b->n_shared);
+    b->n_shared[b->n++] = shared;
+    b->n_tokens += n;
+    b->n_rows += n - shared;
+    return true;
+}
+
+int mi_batch_next(struct mi_batch *b, struct mi_source *src, struct mi_session *s,
+                  const struct mi_batch_limits *limits, struct mi_error *err)
 {
     size_t cap;
 
     empty(b);
     for (;;) {
-        struct mi_item *item;
-
         cap = (size_t)b->cap;
         b->item = mi_grow(b->item, &cap, (size_t)b->n + 1, sizeof *b->item);
         b->cap = (int)cap;
-        item = &b->item[b->n];
         if (!b->has_next) {
-            int r = mi_source_next(src, s, item, err);
+            int r = mi_source_next(src, s, &b->item[b->n], err);
 
             if (r < 0)
                 return r;
             if (r == 0)
                 return b->n > 0;
         }
-        b->has_next =
-            b->n > 0 && (b->n >= max_items || b->n_rows + item->prompt.n_tokens > max_rows);
+        b->has_next = !fits(b, limits);
         if (b->has_next)
             return 1;
-        b->n_rows += item->prompt.n_tokens;
-        b->n++;
     }
 }
 
@@ -127,5 +152,6 @@ void mi_batch_free(struct mi_batch *b)
     if (b->has_next)
         mi_item_free(&b->item[0]);
     mi_free(b->item);
+    mi_free(b->n_shared);
     *b = (struct mi_batch){0};
 }

@@ -3,6 +3,7 @@
 #define MI_JOB_BATCH_H
 
 #include "job/source.h"
+#include "job/trie.h"
 
 enum { MI_BATCH_ROWS = 512 }; /* more rows make no pass faster */
 
@@ -19,16 +20,24 @@ int64_t mi_memory_limit(int64_t max_memory);
 int mi_batch_rows(const struct mi_session *s, int64_t max_memory, int64_t n_longest, int64_t extra,
                   int64_t fixed, int *rows, struct mi_error *err) MI_MUST_USE;
 
-/* The next items of the source, up to max_rows rows (at least one item, at most max_items). */
+struct mi_batch_limits {
+    int rows, items; /* at most */
+    int64_t tokens;
+    bool is_shared; /* rows are those of a trie (job/trie.h): a common beginning counts once */
+};
+
+/* The next items of the source within limits, at least one. */
 struct mi_batch {
     struct mi_item *item; /* [n] */
+    int64_t *n_shared;    /* [n] tokens that an item before it in the batch begins with too */
     int n, cap;
-    int64_t n_rows;
-    bool has_next; /* private: item[n] opens the next batch */
+    int64_t n_tokens, n_rows; /* of all items; those that are computed */
+    bool has_next;            /* private: item[n] opens the next batch */
+    size_t cap_shared;
 };
 /* 1: there are items; 0: the end; < 0. Frees the items of the batch before. */
-int mi_batch_next(struct mi_batch *b, struct mi_source *src, struct mi_session *s, int max_rows,
-                  int max_items, struct mi_error *err) MI_MUST_USE;
+int mi_batch_next(struct mi_batch *b, struct mi_source *src, struct mi_session *s,
+                  const struct mi_batch_limits *limits, struct mi_error *err) MI_MUST_USE;
 /* Tokens of the longest item. */
 int64_t mi_batch_longest(const struct mi_batch *b);
 void mi_batch_free(struct mi_batch *b);

@@ -9,6 +9,11 @@
 #include <math.h>
 #include <string.h>
 
+/* An item's k-th position. */
+struct use {
+    int32_t item, k;
+};
+
 struct capture {
     struct mi_session *session;
     struct mi_editor *edits;
@@ -20,16 +25,19 @@ struct capture {
     int64_t limit;  /* bytes of working memory */
 
     struct mi_batch batch;
-    struct mi_sequence *sequence; /* [batch.n] */
-    const struct mi_item **item;  /* [batch.n] */
+    struct mi_batch_limits limits;
+    struct mi_trie trie;          /* of the batch: one sequence a part */
+    struct mi_trie_text *text;    /* [batch.n] */
+    struct mi_sequence *sequence; /* [trie.n_parts] */
+    const struct mi_item **item;  /* [trie.n_parts] */
     size_t cap_sequence, cap_item;
     int64_t **position;   /* [batch.n] of each item, ascending */
     size_t *cap_position; /* [batch.n] */
     int64_t *n_position;  /* [batch.n] */
     int n_slots;          /* room in the three arrays above */
-    int32_t *slot;        /* [rows] which position a row is, -1: none */
-    int64_t *first_row;   /* [batch.n] */
-    size_t cap_slot, cap_first, cap_logit;
+    int32_t *first_use;   /* [trie.n_rows + 1] where those of a row begin */
+    struct use *use;      /* who wants a row's values; rows in order */
+    size_t cap_text, cap_first, cap_use, cap_logit;
     int *logit_row; /* indices whose logits are wanted, all sequences */
     float *value;   /* [place][item] rows of values */
     size_t cap_value;
@@ -69,41 +77,25 @@ static void reserve(struct capture *c)
         }
         c->n_slots = c->batch.n;
     }
+    c->text = mi_grow(c->text, &c->cap_text, n, sizeof *c->text);
     c->sequence = mi_grow(c->sequence, &c->cap_sequence, n, sizeof *c->sequence);
     c->item = mi_grow(c->item, &c->cap_item, n, sizeof *c->item);
-    c->first_row = mi_grow(c->first_row, &c->cap_first, n, sizeof *c->first_row);
-    c->slot = mi_grow(c->slot, &c->cap_slot, (size_t)c->batch.n_rows, sizeof *c->slot);
-    c->logit_row =
-        mi_grow(c->logit_row, &c->cap_logit, (size_t)c->batch.n_rows, sizeof *c->logit_row);
     c->offset = mi_grow(c->offset, &c->cap_offset, n * places, sizeof *c->offset);
 }
 
-/* The sequence of item i, whose first row is given, and where its values will go. */
-static int prepare_item(struct capture *c, int i, int64_t first_row, int64_t *n_values,
+/* Positions of item i, and where their values will go. */
+static int prepare_item(struct capture *c, int i, int64_t *n_uses, int64_t *n_values,
                         struct mi_error *err)
 {
     const struct mi_item *item = &c->batch.item[i];
     struct mi_pos_tokens t = mi_item_tokens(item);
-    int *logit = c->logit_row + first_row;
     int64_t n = mi_pos_resolve(c->o->pos, &t, &c->position[i], &c->cap_position[i], err);
 
     if (n < 0)
         return mi_fail_in(err, "prompt '%s'", mi_quote(item->prompt.id));
-    c->item[i] = item;
     c->n_position[i] = n;
-    c->first_row[i] = first_row;
-    for (int64_t k = 0; k < t.n_tokens; k++)
-        c->slot[first_row + k] = -1;
-    for (int64_t k = 0; k < n; k++) {
-        c->slot[first_row + c->position[i][k]] = (int32_t)k;
-        logit[k] = (int)c->position[i][k];
-    }
-    c->sequence[i] = (struct mi_sequence){
-        .tokens = item->prompt.tokens,
-        .n = (int)t.n_tokens,
-        .logit_rows = logit,
-        .n_logit_rows = c->has_after ? (int)n : 0,
-    };
+    c->text[i] = (struct mi_trie_text){item->prompt.tokens, t.n_tokens};
+    *n_uses += n;
     for (size_t p = 0; p < c->o->places.n; p++) {
         c->offset[(size_t)i * c->o->places.n + p] = *n_values;
         *n_values += n * mi_capture_place_size(c->session, c->o, p, t.n_tokens);
@@ -111,28 +103,76 @@ static int prepare_item(struct capture *c, int i, int64_t first_row, int64_t *n_
     return 0;
 }
 
+/* Who wants which row: counted, then put in their places. */
+static void find_uses(struct capture *c, int64_t n_uses)
+{
+    int64_t n = c->trie.n_rows;
+    int32_t *first;
+
+    c->use = mi_grow(c->use, &c->cap_use, (size_t)n_uses + 1, sizeof *c->use);
+    c->first_use = mi_grow(c->first_use, &c->cap_first, (size_t)n + 2, sizeof *c->first_use);
+    memset(c->first_use, 0, ((size_t)n + 2) * sizeof *c->first_use);
+    first = c->first_use + 1; /* one ahead while they are put */
+    for (int i = 0; i < c->batch.n; i++)
+        for (int64_t k = 0; k < c->n_position[i]; k++)
+            first[mi_trie_row(&c->trie, i, c->position[i][k]) + 1]++;
+    for (int64_t row = 0; row < n; row++)
+        first[row + 1] += first[row];
+    for (int i = 0; i < c->batch.n; i++)
+        for (int64_t k = 0; k < c->n_position[i]; k++)
+            c->use[first[mi_trie_row(&c->trie, i, c->position[i][k])]++] =
+                (struct use){i, (int32_t)k};
+}
+
+/* The sequence of part i; its logit rows go to `logit`. Returns how many. */
+static int lay_out(struct capture *c, int i, int *logit)
+{
+    const struct mi_trie_part *part = &c->trie.part[i];
+    int n_logits = 0;
+
+    for (int64_t t = 0; t < part->n && c->has_after; t++)
+        if (c->first_use[part->row + t] < c->first_use[part->row + t + 1])
+            logit[n_logits++] = (int)t;
+    c->item[i] = &c->batch.item[part->item];
+    c->sequence[i] = (struct mi_sequence){
+        .tokens = c->item[i]->prompt.tokens + part->n_past,
+        .n = (int)part->n,
+        .logit_rows = logit,
+        .n_logit_rows = n_logits,
+        .before = part->before >= 0 ? &c->sequence[part->before] : NULL,
+        .n_past = part->n_past,
+    };
+    return n_logits;
+}
+
 static int prepare(struct capture *c, struct mi_error *err)
 {
-    int64_t row = 0, n_values = 0, need;
+    int64_t n_uses = 0, n_values = 0, need;
+    int n_logits = 0;
 
     reserve(c);
     for (int i = 0; i < c->batch.n; i++) {
-        int r = prepare_item(c, i, row, &n_values, err);
+        int r = prepare_item(c, i, &n_uses, &n_values, err);
 
         if (r < 0)
             return r;
-        row += c->batch.item[i].prompt.n_tokens;
     }
+    mi_trie_build(&c->trie, c->text, c->batch.n, c->limits.is_shared);
     need = (int64_t)c->session->model.n_bytes +
-           (int64_t)mi_forward_bytes(&c->session->model, (int)c->batch.n_rows,
+           (int64_t)mi_forward_bytes(&c->session->model, (int)c->trie.n_rows,
                                      mi_batch_longest(&c->batch)) +
            n_values * (int64_t)sizeof(float);
     if (need > c->limit)
         return mi_fail(err, MI_EXIT_SYS,
                        "prompt '%s': a pass of %lld tokens needs %lld MiB, the limit is %lld MiB "
                        "(--max-memory)",
-                       mi_quote(c->batch.item[0].prompt.id), (long long)c->batch.n_rows,
+                       mi_quote(c->batch.item[0].prompt.id), (long long)c->trie.n_rows,
                        (long long)(need >> 20), (long long)(c->limit >> 20));
+    find_uses(c, n_uses);
+    c->logit_row =
+        mi_grow(c->logit_row, &c->cap_logit, (size_t)c->trie.n_rows + 1, sizeof *c->logit_row);
+    for (int i = 0; i < c->trie.n_parts; i++)
+        n_logits += lay_out(c, i, c->logit_row + n_logits);
     c->value = mi_grow(c->value, &c->cap_value, (size_t)n_values + 1, sizeof *c->value);
     return 0;
 }
@@ -149,22 +189,40 @@ static bool wants(void *self, enum mi_site site, int layer)
     return mi_editor_wants(c->edits, site, layer);
 }
 
+/* Keys that a row does not see: as many as the prompt has tokens, whoever computed the row. */
+static void put_row(float *y, const float *x, int64_t width, int64_t n_keys, enum mi_site site)
+{
+    int64_t n = n_keys < width ? n_keys : width;
+    float unseen = site == MI_SITE_ATTN_SCORES ? -INFINITY : 0.0f;
+
+    memcpy(y, x, (size_t)n * sizeof *y);
+    for (int64_t k = n; k < n_keys; k++)
+        y[k] = unseen;
+}
+
+static void take_row(struct capture *c, size_t p, const struct mi_view *view, int r,
+                     const struct use *u)
+{
+    const struct mi_place *place = &c->o->places.item[p];
+    bool has_keys = mi_site_info(view->site)->shape == MI_SHAPE_KEYS;
+    int64_t width = has_keys ? c->batch.item[u->item].prompt.n_tokens : view->width;
+    int from = place->head >= 0 ? place->head : 0;
+    int to = place->head >= 0 ? from + 1 : view->n_heads;
+    float *y =
+        c->value + c->offset[(size_t)u->item * c->o->places.n + p] + u->k * (to - from) * width;
+
+    for (int h = from; h < to; h++, y += width)
+        put_row(y, view->x + r * view->ld + h * view->ld_head, view->width, width, view->site);
+}
+
 static void take_rows(struct capture *c, size_t p, const struct mi_view *view)
 {
-    int head = c->o->places.item[p].head;
-    int from = head >= 0 ? head : 0, to = head >= 0 ? head + 1 : view->n_heads;
-    int64_t size = (to - from) * view->width;
-
     for (int r = 0; r < view->n_rows; r++) {
         const struct mi_row *row = &view->row[r];
-        int32_t k = c->slot[c->first_row[row->sequence] + row->index];
-        float *y;
+        const int32_t *first = &c->first_use[c->trie.part[row->sequence].row + row->index];
 
-        if (k < 0)
-            continue;
-        y = c->value + c->offset[(size_t)row->sequence * c->o->places.n + p] + k * size;
-        for (int h = from; h < to; h++, y += view->width)
-            memcpy(y, view->x + r * view->ld + h * view->ld_head, (size_t)view->width * sizeof *y);
+        for (int32_t i = first[0]; i < first[1]; i++)
+            take_row(c, p, view, r, &c->use[i]);
     }
 }
 
@@ -275,15 +333,16 @@ static int run_batch(struct capture *c, struct mi_capture_totals *totals, struct
     int r = prepare(c, err);
 
     if (r == 0)
-        r = mi_forward(&c->session->forward, &c->session->model, c->sequence, c->batch.n,
+        r = mi_forward(&c->session->forward, &c->session->model, c->sequence, c->trie.n_parts,
                        c->n_layers, &hooks, err);
     for (int i = 0; r == 0 && i < c->batch.n; i++) {
         r = put_item(c, i, err);
         totals->n_positions += c->n_position[i];
     }
     totals->n_prompts += c->batch.n;
-    totals->n_tokens += c->batch.n_rows;
-    mi_progress_add(c->batch.n_rows);
+    totals->n_tokens += c->batch.n_tokens;
+    totals->n_shared += c->batch.n_tokens - c->trie.n_rows;
+    mi_progress_add(c->batch.n_tokens);
     return r;
 }
 
@@ -305,8 +364,10 @@ static void finish(struct capture *c)
     mi_free(c->n_position);
     mi_free(c->sequence);
     mi_free(c->item);
-    mi_free(c->slot);
-    mi_free(c->first_row);
+    mi_free(c->text);
+    mi_free(c->use);
+    mi_free(c->first_use);
+    mi_trie_free(&c->trie);
     mi_free(c->logit_row);
     mi_free(c->value);
     mi_free(c->offset);
@@ -323,7 +384,7 @@ int mi_capture(struct mi_session *s, struct mi_source *src, struct mi_editor *ed
 {
     struct capture c = {.edits = edits, .out = out};
     int64_t units, first, last;
-    int rows = 0, items = 0, r;
+    int r;
 
     *totals = (struct mi_capture_totals){0};
     start(&c, s, o);
@@ -331,9 +392,10 @@ int mi_capture(struct mi_session *s, struct mi_source *src, struct mi_editor *ed
     if (o->reduce)
         mi_reducer_open(&c.reducer, &o->places, &s->model.config.dims, o->reduce, o->by,
                         o->pos->text, first);
-    r = mi_capture_sizes(s, o, c.limit, &rows, &items, err);
+    r = mi_capture_sizes(s, o, c.limit, &c.limits, err);
+    c.limits.is_shared = mi_editor_is_empty(edits);
     while (r == 0) {
-        r = mi_batch_next(&c.batch, src, s, rows, items, err);
+        r = mi_batch_next(&c.batch, src, s, &c.limits, err);
         if (r <= 0)
             break;
         r = run_batch(&c, totals, err);

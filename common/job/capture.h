@@ -5,7 +5,8 @@
  * Records are in the order of the input: per item the prompt record, then one act record a
  * place, in the order of the places. Memory does not grow with the number of items. A value
  * that is not finite ends the run with MI_EXIT_DATA and says where (masked attention scores
- * are -infinity and allowed). */
+ * are -infinity and allowed). Without edits, what the prompts of a batch begin with in common is
+ * computed once (job/trie.h). */
 #ifndef MI_JOB_CAPTURE_H
 #define MI_JOB_CAPTURE_H
 
@@ -25,7 +26,8 @@ struct mi_capture_options {
 };
 
 struct mi_capture_totals {
-    int64_t n_prompts, n_tokens, n_positions; /* tokens: rows computed */
+    int64_t n_prompts, n_tokens, n_positions;
+    int64_t n_shared; /* tokens computed with another prompt's that begins alike */
     /* mi_capture_plan only: */
     double flops, bytes; /* of tensors, as they are written, uncompressed */
     double peak;         /* bytes: model file and working memory */
@@ -44,6 +46,7 @@ int mi_capture(struct mi_session *s, struct mi_source *src, struct mi_editor *ed
                struct mi_capture_totals *totals, struct mi_error *err) MI_MUST_USE;
 /* The same without running the model: what it would compute and need. */
 int mi_capture_plan(struct mi_session *s, struct mi_source *src, const struct mi_capture_options *o,
-                    struct mi_capture_totals *totals, struct mi_error *err) MI_MUST_USE;
+                    bool is_edited, struct mi_capture_totals *totals,
+                    struct mi_error *err) MI_MUST_USE;
 
 #endif

@@ -3,7 +3,11 @@
 #include "base/escape.h"
 #include "base/mem.h"
 
-enum { KEYS_GUESS = 256 };
+enum {
+    KEYS_GUESS = 256,
+    MOST_ITEMS = 4096, /* of a pass */
+    MOST_SHARED = 16,  /* tokens that one computed row may stand for, on average */
+};
 
 static bool is_after(enum mi_site s)
 {
@@ -53,24 +57,29 @@ static int64_t positions_at_most(const struct mi_pos *pos)
 }
 
 int mi_capture_sizes(const struct mi_session *s, const struct mi_capture_options *o, int64_t limit,
-                     int *rows, int *items, struct mi_error *err)
+                     struct mi_batch_limits *out, struct mi_error *err)
 {
     int64_t bytes = position_size(s, o, KEYS_GUESS) * (int64_t)sizeof(float);
     int64_t most = MI_CAPTURE_HELD / (bytes > 0 ? bytes : 1), per_item = positions_at_most(o->pos);
 
-    *items = INT32_MAX;
-    *rows = o->max_rows;
-    if (*rows == 0) {
+    *out = (struct mi_batch_limits){.rows = o->max_rows, .items = MOST_ITEMS};
+    if (out->rows == 0) {
         int64_t fixed = MI_CAPTURE_HELD + (int64_t)s->model.n_bytes;
-        int r = mi_batch_rows(s, limit, 1, 0, fixed, rows, err);
+        int r = mi_batch_rows(s, limit, 1, 0, fixed, &out->rows, err);
 
         if (r < 0)
             return r;
     }
-    if (per_item && most / per_item < *items)
-        *items = most / per_item > 1 ? (int)(most / per_item) : 1;
-    else if (!per_item && o->max_rows == 0 && most < *rows)
-        *rows = most > 1 ? (int)most : 1;
+    most = most > 1 ? most : 1;
+    out->tokens = (int64_t)MOST_SHARED * out->rows;
+    if (per_item && most / per_item < out->items)
+        out->items = most / per_item > 1 ? (int)(most / per_item) : 1;
+    else if (!per_item && most < out->tokens)
+        out->tokens = most;
+    if (!per_item && o->max_rows == 0 && most < out->rows)
+        out->rows = (int)most;
+    if (out->tokens < out->rows)
+        out->tokens = out->rows;
     return 0;
 }
 
@@ -102,9 +111,10 @@ static double attention_flops(const struct mi_dims *d, int n_layers, double n)
     return 4.0 * n_layers * d->n_heads * d->d_head * n * (n + 1) / 2;
 }
 
-/* What one item adds; *n_positions: where it would be captured. */
+/* What one item adds, whose first n_shared tokens are there already. */
 static int plan_item(const struct mi_session *s, const struct mi_capture_options *o,
-                     const struct mi_item *item, struct mi_capture_totals *t, struct mi_error *err)
+                     const struct mi_item *item, int64_t n_shared, struct mi_capture_totals *t,
+                     struct mi_error *err)
 {
     const struct mi_model *m = &s->model;
     struct mi_pos_tokens tokens = mi_item_tokens(item);
@@ -122,8 +132,10 @@ static int plan_item(const struct mi_session *s, const struct mi_capture_options
     t->n_prompts++;
     t->n_tokens += tokens.n_tokens;
     t->n_positions += n;
-    t->flops += (double)tokens.n_tokens * mi_model_flops_per_token(m, 0, layers) +
-                attention_flops(&m->config.dims, layers, (double)tokens.n_tokens);
+    t->n_shared += n_shared;
+    t->flops += (double)(tokens.n_tokens - n_shared) * mi_model_flops_per_token(m, 0, layers) +
+                attention_flops(&m->config.dims, layers, (double)tokens.n_tokens) -
+                attention_flops(&m->config.dims, layers, (double)n_shared);
     if (has_after)
         t->flops += (double)n * mi_model_flops_per_logits(m);
     if (!o->reduce)
@@ -133,32 +145,31 @@ static int plan_item(const struct mi_session *s, const struct mi_capture_options
 }
 
 int mi_capture_plan(struct mi_session *s, struct mi_source *src, const struct mi_capture_options *o,
-                    struct mi_capture_totals *totals, struct mi_error *err)
+                    bool is_edited, struct mi_capture_totals *totals, struct mi_error *err)
 {
     const struct mi_dims *d = &s->model.config.dims;
-    int64_t longest = 1, held, units, first, last;
-    int rows = 0, items = 0, r;
+    int64_t longest = 1, held, units, first, last, rows = 0;
+    struct mi_batch_limits limits;
+    struct mi_batch b = {0};
+    int r;
 
     *totals = (struct mi_capture_totals){0};
-    r = mi_capture_sizes(s, o, mi_memory_limit(o->max_memory), &rows, &items, err);
+    r = mi_capture_sizes(s, o, mi_memory_limit(o->max_memory), &limits, err);
+    limits.is_shared = !is_edited;
     while (r == 0) {
-        struct mi_item item;
-
-        r = mi_source_next(src, s, &item, err);
+        r = mi_batch_next(&b, src, s, &limits, err);
         if (r <= 0)
             break;
-        r = plan_item(s, o, &item, totals, err);
-        if (item.prompt.n_tokens > longest)
-            longest = item.prompt.n_tokens;
-        mi_item_free(&item);
+        r = 0;
+        for (int i = 0; i < b.n && r == 0; i++)
+            r = plan_item(s, o, &b.item[i], b.n_shared[i], totals, err);
+        longest = mi_batch_longest(&b) > longest ? mi_batch_longest(&b) : longest;
+        rows = b.n_rows > rows ? b.n_rows : rows;
     }
-    if (rows > totals->n_tokens)
-        rows = (int)totals->n_tokens;
-    if (rows < longest)
-        rows = (int)longest;
+    mi_batch_free(&b);
     held = longest * position_size(s, o, longest) * (int64_t)sizeof(float);
     totals->peak = (double)s->model.n_bytes +
-                   (double)mi_forward_bytes(&s->model, rows, longest) +
+                   (double)mi_forward_bytes(&s->model, (int)rows, longest) +
                    (double)(held > MI_CAPTURE_HELD ? held : MI_CAPTURE_HELD);
     if (o->reduce) {
         mi_source_units(src, &units, &first, &last);

@@ -13,8 +13,8 @@ int64_t mi_capture_place_size(const struct mi_session *s, const struct mi_captur
                               size_t p, int64_t n_keys);
 /* Blocks that must run; 0: all and what is behind them (has_after: the norm, the logits). */
 int mi_capture_layers(const struct mi_places *places, bool *has_after);
-/* Rows and items of a pass within `limit` bytes of memory. */
+/* What a pass takes within `limit` bytes of memory. */
 int mi_capture_sizes(const struct mi_session *s, const struct mi_capture_options *o, int64_t limit,
-                     int *rows, int *items, struct mi_error *err) MI_MUST_USE;
+                     struct mi_batch_limits *out, struct mi_error *err) MI_MUST_USE;
 
 #endif

@@ -55,6 +55,32 @@ all_same() {
 	all_same mi-capture -m "$M" --at "$sites,logits" --pos all p.jsonl
 }
 
+@test "bits: prompts that begin alike" {
+	local n=0 i size
+	text='the city of Paris is in France and Rome is not that answer . true the city of Rome is not in Paris'
+	for i in 40 3 41 17 40 1 9 60 25 17 59 2; do # each a beginning of others, some twice, some with another end
+		printf '{"id": "c%d", "text": "%s"}\n' $((n++)) "${text:0:i}"
+		[ $((i % 3)) -ne 0 ] || printf '{"id": "c%d", "text": "%sRome"}\n' $((n++)) "${text:0:i}"
+	done >alike.jsonl
+	sizes='1 5 17 64 100000'
+	all_same mi-capture -m "$M" --at "$sites,logits" --pos all alike.jsonl
+	all_same mi-capture -m "$M" --at "attn_scores:*,resid_post:1" --pos last alike.jsonl
+	all_same mi-capture -m "$M" --at 'resid_post:*' --pos all --reduce second alike.jsonl
+	mi-capture -m "$M" --at "$sites,logits" --pos all alike.jsonl -o all.mi
+	while read -r line; do # as each one alone
+		printf '%s\n' "$line" | mi-capture -m "$M" --at "$sites,logits" --pos all -o one.mi
+		mi-view --full one.mi | sed '1d; $d'
+	done <alike.jsonl >want
+	mi-view --full all.mi | sed '1d; $d' >got
+	same want got
+	# edits that do nothing keep every prompt apart
+	mi-capture -m "$M" --at "$sites,logits" --pos all --edit 'scale resid_post:0 * 1' alike.jsonl -o apart.mi
+	mi-view --full apart.mi | sed '1d; $d' >got
+	same want got
+	run --separate-stderr mi-capture -v -m "$M" --at resid_post:0 --pos all alike.jsonl -o x.mi
+	[[ $stderr =~ \(([0-9]+)\ shared ]] && [ "${BASH_REMATCH[1]}" -gt 50 ]
+}
+
 @test "bits: activations under edits" {
 	mi-capture -m "$M" --at 'resid_post:*' --pos last p.jsonl -o all.mi
 	head -n 14 p.jsonl | mi-capture -m "$M" --at 'resid_post:*' -o pairs.mi
