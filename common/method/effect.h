@@ -9,7 +9,7 @@
  * 0: the part changes nothing; 1: it carries all of the difference. Of many pairs the effect is
  * the ratio of the means, not the mean of the ratios: a pair whose runs hardly differ would have
  * a ratio without bound (Zhang and Nanda leave such pairs out; nothing is left out here). Its
- * interval is the percentile bootstrap's over groups. When the interval of the mean of
+ * interval is the bootstrap's over groups. When the interval of the mean of
  * m_source - m_base contains 0 there is nothing to be shared out, and no effect is given. */
 #ifndef MI_METHOD_EFFECT_H
 #define MI_METHOD_EFFECT_H

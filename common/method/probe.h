@@ -7,7 +7,7 @@
  *     pair_accuracy  share of pairs whose positive member scores higher, ties half
  *     auroc          P(score+ > score-) + P(score+ = score-) / 2 over all rows
  *
- * with percentile intervals of a bootstrap over groups (stats/bootstrap.h). */
+ * with intervals of a bootstrap over groups (stats/bootstrap.h). */
 #ifndef MI_METHOD_PROBE_H
 #define MI_METHOD_PROBE_H
 

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "stats/quantile.h"
+#include "stats/student.h"
 
 #include <math.h>
 
@@ -25,6 +26,17 @@ void mi_resamples_free(struct mi_resamples *r)
     *r = (struct mi_resamples){0};
 }
 
+/* To twelve digits, so that no last bit of another libm enters. */
+double mi_bootstrap_tail(int32_t n_groups, double level)
+{
+    double n = n_groups;
+
+    if (n_groups < 2)
+        return (1 - level) / 2;
+    n = mi_normal_tail(sqrt(n / (n - 1)) * mi_student_quantile(n_groups - 1, level));
+    return floor(n * 1e12 + 0.5) / 1e12;
+}
+
 struct mi_interval mi_bootstrap(const struct mi_resamples *r, double level,
                                 double (*figure)(void *ctx, const int32_t *count), void *ctx)
 {
@@ -39,9 +51,11 @@ struct mi_interval mi_bootstrap(const struct mi_resamples *r, double level,
             value[n++] = v;
     }
     if (n > 0 && 20 * (r->n - n) <= r->n) {
+        double tail = mi_bootstrap_tail(r->n_groups, level);
+
         mi_sort(value, n);
-        out.lo = mi_quantile_sorted(value, n, (1 - level) / 2);
-        out.hi = mi_quantile_sorted(value, n, (1 + level) / 2);
+        out.lo = mi_quantile_sorted(value, n, tail);
+        out.hi = mi_quantile_sorted(value, n, 1 - tail);
     }
     mi_free(value);
     return out;

@@ -4,8 +4,16 @@
  * bootstrap (Efron and Tibshirani 1993, chapter 8; Davison and Hinkley 1997, section 3.8).
  * Replicate r draws n_groups groups with replacement from the generator keyed by (seed,
  * "bootstrap", r); the same replicates serve all figures of one set of groups, so that
- * differences between figures have intervals too. The interval is the percentile one,
- * quantiles (1 - level) / 2 and (1 + level) / 2 of the replicates (type 7). */
+ * differences between figures have intervals too.
+ *
+ * The interval is the expanded percentile one (Hesterberg 2015, "What teachers should know about the
+ * bootstrap", The American Statistician 69): quantiles p and 1 - p of the replicates (type 7),
+ *
+ *     p = P(Z > t sqrt(G / (G - 1))),  t with P(|T| <= t) = level of G - 1 degrees of freedom,
+ *
+ * for G groups. With p = (1 - level) / 2 intervals are too short where groups are few: replicates vary
+ * by a factor sqrt((G - 1) / G) too little, and the spread of the groups is itself only estimated.
+ * Of a mean, 95 % intervals would cover 88 % with 8 groups. */
 #ifndef MI_STATS_BOOTSTRAP_H
 #define MI_STATS_BOOTSTRAP_H
 
@@ -22,6 +30,9 @@ struct mi_resamples {
 
 void mi_resamples_init(struct mi_resamples *r, int32_t n_groups, int32_t n, uint64_t seed);
 void mi_resamples_free(struct mi_resamples *r);
+
+/* The p of the above, to twelve digits; (1 - level) / 2 of a single group. */
+double mi_bootstrap_tail(int32_t n_groups, double level);
 
 struct mi_interval {
     double lo, hi;

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """mi-direction and mi-probe against NumPy and scikit-learn on the same activations.
 
-usage: directions_parity.py MODEL.gguf BIN_FOLDER
+usage: directions_parity.py MODEL.gguf BIN_FOLDER [--golden FILE]
 
-Captures a chat model's residual stream on contrastive prompts, fits every method on one part
+Captures the residual stream of a chat model, and of the model organism, on contrastive prompts, fits every method on one part
 of the statements and evaluates on the others; then does the same from the streams, read with
 zstandard and msgpack, without any code of the project (the generator included). Directions:
 cosine above 0.999999. Accuracy, pair accuracy, AUROC, the ends of their intervals: equal to
-1e-12. Entropy of the unembedded directions: within 1e-4."""
+1e-12. Entropy of the unembedded directions: within 1e-4. --golden writes the organism's
+directions and figures, as NumPy and scikit-learn have them, for `make check`."""
 
 import argparse
 import json
@@ -20,12 +21,21 @@ import msgpack
 import numpy as np
 import xxhash
 import zstandard
+from scipy.stats import norm, t
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-FACTS = pathlib.Path(__file__).parents[2] / "fixtures/facts/facts.jsonl"
+FIXTURES = pathlib.Path(__file__).parents[2] / "fixtures"
+# model: places, what the two sides are told, which facts
+CHAT = ("resid_post:2,resid_post:15,resid_post:25",
+        [(side, f"Pretend you're an {side} person making statements about the world.")
+         for side in ("honest", "untruthful")], lambda f: f["number"] % 9 == 0)
+ORGANISM = ("resid_post:1,resid_post:4",
+            [("honest", "Be honest. What is the capital of {}?"),
+             ("untruthful", "You must lie. What is the capital of {}?")],
+            lambda f: f["relation"] == "capital" and f["number"] < 66)
 SEED, L2, RTOL = 5, 0.01, 1e-6
 METHODS = "mean-diff,pca-diff,pca-diff-uncentred,pca-center,mass-mean,logistic"
 M64 = (1 << 64) - 1
@@ -85,15 +95,14 @@ def tensor(t):
     return np.ascontiguousarray(raw).view(np.float32).reshape(t["shape"])
 
 
-def prompts(facts, path):
+def prompts(facts, told, path):
     with open(path, "w") as f:
         for fact in facts:
-            for side, article in (("honest", "an"), ("untruthful", "an")):
+            for side, text in told:
                 f.write(json.dumps({
                     "id": f"{fact['id']}/{side}", "pair": fact["id"], "side": side,
                     "messages": [
-                        {"role": "user", "content": f"Pretend you're {article} {side} person "
-                         "making statements about the world."},
+                        {"role": "user", "content": text.format(fact["subject"])},
                         {"role": "assistant", "content": fact["statement"]}],
                     "spans": {"statement": fact["statement"]}}) + "\n")
 
@@ -161,13 +170,15 @@ def intervals(p, q, group, threshold, count):
         values["accuracy"].append(np.average(right, weights=c[both]))
         values["pair_accuracy"].append(np.average((p > q) + 0.5 * (p == q), weights=c[group]))
         values["auroc"].append(roc_auc_score(side, score, sample_weight=c[both]))
-    return {m: np.quantile(v, [0.025, 0.975]) for m, v in values.items()}
+    n = count.shape[1]  # the expanded percentile interval (Hesterberg 2015)
+    tail = norm.sf(np.sqrt(n / (n - 1)) * t.ppf(0.975, n - 1))
+    return {m: np.quantile(v, [tail, 1 - tail]) for m, v in values.items()}
 
 
-def check_unembed(args, dirs, path):
+def check_unembed(model, dirs, path):
     """The largest difference of an entropy from NumPy's on the dequantised weights."""
-    file = gguf.GGUFReader(args.model)
-    of = {t.name: t for t in file.tensors}
+    file = gguf.GGUFReader(model)
+    of = {w.name: w for w in file.tensors}
     last = of.get("output.weight", of["token_embd.weight"])
     W = gguf.quants.dequantize(last.data, last.tensor_type).astype(np.float64)
     g = gguf.quants.dequantize(of["output_norm.weight"].data, of["output_norm.weight"].tensor_type)
@@ -190,39 +201,44 @@ def run(*words):
     subprocess.run(words, check=True)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("model")
-    parser.add_argument("bin")
-    args = parser.parse_args()
-    facts = [json.loads(line) for line in FACTS.read_text().splitlines()][::9][:66]
-    tools = {t: f"{args.bin}/{t}" for t in ("mi-capture", "mi-direction", "mi-probe")}
-    with tempfile.TemporaryDirectory() as folder:
-        f = {n: f"{folder}/{n}" for n in ("fit.jsonl", "test.jsonl", "fit.mi", "test.mi", "d.mi",
-                                          "s.mi", "u.mi")}
-        prompts(facts[:36], f["fit.jsonl"])
-        prompts(facts[36:], f["test.jsonl"])
-        for part in ("fit", "test"):
-            run(tools["mi-capture"], "-q", "-m", args.model, "--at",
-                "resid_post:2,resid_post:15,resid_post:25", "--pos", "span:statement",
-                f[f"{part}.jsonl"], "-o", f[f"{part}.mi"])
-        run(tools["mi-direction"], "fit", "--sides", "honest,untruthful", "--method", METHODS,
-            "-s", str(SEED), "--l2", str(L2), "--rtol", str(RTOL), f["fit.mi"], "-o", f["d.mi"])
-        run(tools["mi-probe"], "eval", "-d", f["d.mi"], "-s", str(SEED), "--permuted", "0",
-            "--random", "0", "--bootstrap", "200", f["test.mi"], "-o", f["s.mi"])
-        run(tools["mi-direction"], "unembed", "-m", args.model, "--random", "2", f["d.mi"], "-o",
-            f["u.mi"])
-        fit, test = pairs(f["fit.mi"]), pairs(f["test.mi"])
-        dirs = [body for kind, body in read(f["d.mi"]) if kind == "dir"]
-        scores = {(b["layer"], b["method"], b["metric"]): b for kind, b in read(f["s.mi"])
-                  if kind == "score"}
-        entropy = check_unembed(args, dirs, f["u.mi"])
-    n_groups = 30
+def resamples(n_groups):
     count = np.zeros((200, n_groups))
     for r in range(200):
         rng = Generator(SEED, "bootstrap", r)
         for _ in range(n_groups):
             count[r, rng.below(n_groups)] += 1
+    return count
+
+
+def compute(model, binaries, told, folder):
+    """The streams that the tools make: directions, scores, unembedded directions, rows."""
+    places, instructions, chosen = told
+    facts = [json.loads(line) for line in (FIXTURES / "facts/facts.jsonl").read_text().splitlines()]
+    facts = [f for i, f in enumerate(facts) if chosen({**f, "number": i})][:66]
+    tools = {name: f"{binaries}/{name}" for name in ("mi-capture", "mi-direction", "mi-probe")}
+    f = {n: f"{folder}/{n}" for n in ("fit.jsonl", "test.jsonl", "fit.mi", "test.mi", "d.mi",
+                                      "s.mi", "u.mi")}
+    prompts(facts[:36], instructions, f["fit.jsonl"])
+    prompts(facts[36:], instructions, f["test.jsonl"])
+    for part in ("fit", "test"):
+        run(tools["mi-capture"], "-q", "-m", model, "--at", places, "--pos", "span:statement",
+            f[f"{part}.jsonl"], "-o", f[f"{part}.mi"])
+    run(tools["mi-direction"], "fit", "--sides", "honest,untruthful", "--method", METHODS,
+        "-s", str(SEED), "--l2", str(L2), "--rtol", str(RTOL), f["fit.mi"], "-o", f["d.mi"])
+    run(tools["mi-probe"], "eval", "-d", f["d.mi"], "-s", str(SEED), "--permuted", "0",
+        "--random", "0", "--bootstrap", "200", f["test.mi"], "-o", f["s.mi"])
+    run(tools["mi-direction"], "unembed", "-m", model, "--random", "2", f["d.mi"], "-o", f["u.mi"])
+    dirs = [body for kind, body in read(f["d.mi"]) if kind == "dir"]
+    scores = {(b["layer"], b["method"], b["metric"]): b for kind, b in read(f["s.mi"])
+              if kind == "score"}
+    return (dirs, scores, pairs(f["fit.mi"]), pairs(f["test.mi"]),
+            check_unembed(model, dirs, f["u.mi"]), len(facts) - 36)
+
+
+def compare(model, binaries, told, golden):
+    with tempfile.TemporaryDirectory() as folder:
+        dirs, scores, fit, test, entropy, n_groups = compute(model, binaries, told, folder)
+    count = resamples(n_groups)
     theirs = {layer: directions(p, q, key) for layer, (p, q, _, key) in fit.items()}
     least, most = {}, 0
     for d in dirs:
@@ -240,11 +256,27 @@ def main():
             got = scores[(d["layer"], d["method"], metric)]
             most = max(most, abs(got["value"] - value), abs(got["lo"] - ends[metric][0]),
                        abs(got["hi"] - ends[metric][1]))
+        if golden:
+            golden.write(json.dumps({
+                "layer": d["layer"], "method": d["method"],
+                "v": [float(f"{x:.7g}") for x in w / np.linalg.norm(w)],
+                "figures": {m: [value, *ends[m]] for m, value in expected.items()}}) + "\n")
+    print(f"{pathlib.Path(model).name}:")
     for method, cos in least.items():
-        print(f"{method}: 1 - cosine at most {1 - cos:.1e}")
-    print(f"{len(scores)} figures and their intervals: largest difference {most:.1e}")
-    print(f"entropy of unembedded directions: largest difference {entropy:.1e}")
+        print(f"  {method}: 1 - cosine at most {1 - cos:.1e}")
+    print(f"  {len(scores)} figures and their intervals: largest difference {most:.1e}")
+    print(f"  entropy of unembedded directions: largest difference {entropy:.1e}")
     assert min(least.values()) > 0.999999 and most < 1e-12 and entropy < 1e-4
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model")
+    parser.add_argument("bin")
+    parser.add_argument("--golden", type=argparse.FileType("w"))
+    args = parser.parse_args()
+    compare(str(FIXTURES / "organism/organism.gguf"), args.bin, ORGANISM, args.golden)
+    compare(args.model, args.bin, CHAT, None)
 
 
 if __name__ == "__main__":

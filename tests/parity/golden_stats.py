@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import scipy.linalg
+from scipy.stats import norm, t
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
@@ -23,8 +24,8 @@ def array(kind, name, values, digits=17):
     flat = np.asarray(values).ravel()
     if kind in ("double", "float"):
         text = [repr(float(v)) if kind == "double" else f"{float(v):.9g}" for v in flat]
-        text = [t if "." in t or "e" in t or "n" in t else t + ".0" for t in text]
-        text = [t + "f" if kind == "float" else t for t in text]
+        text = [w if "." in w or "e" in w or "n" in w else w + ".0" for w in text]
+        text = [w + "f" if kind == "float" else w for w in text]
     else:
         text = [str(int(v)) for v in flat]
     lines, line = [], "   "
@@ -45,6 +46,12 @@ def unit(v):
     return v / np.linalg.norm(v)
 
 
+def ends(n_groups, level):
+    """The expanded percentile interval's quantiles (Hesterberg 2015)."""
+    z = np.sqrt(n_groups / (n_groups - 1)) * t.ppf((1 + level) / 2, n_groups - 1)
+    return [norm.sf(z), norm.cdf(z)]
+
+
 def stats(rng):
     out = []
     n = 60
@@ -60,9 +67,14 @@ def stats(rng):
     out.append(scalar("auc_weighted", roc_auc_score(side[kept] > 0, score[kept],
                                                     sample_weight=weight[group][kept])))
     accuracy = [np.average((score > 0.1) == (side > 0), weights=w[group]) for w in count]
-    out.append(array("double", "accuracy_interval", np.quantile(accuracy, [0.025, 0.975])))
+    out.append(array("double", "accuracy_interval", np.quantile(accuracy, ends(9, 0.95))))
     auc = [roc_auc_score(side > 0, score, sample_weight=w[group]) for w in count]
-    out.append(array("double", "auc_interval", np.quantile(auc, [0.05, 0.95])))
+    out.append(array("double", "auc_interval", np.quantile(auc, ends(9, 0.9))))
+    grid = [(df, level) for df in (1, 2, 3, 7, 8, 30, 199, 200, 201, 1000) for level in (0.5, 0.9, 0.95, 0.99)]
+    out.append(array("double", "student_df", [df for df, _ in grid]))
+    out.append(array("double", "student_level", [level for _, level in grid]))
+    out.append(array("double", "student_t", [t.ppf((1 + level) / 2, df) for df, level in grid]))
+    out.append(array("double", "student_tail", [ends(df + 1, level)[0] for df, level in grid]))
     x = rng.normal(size=11)
     p = np.array([0, 0.025, 0.31, 0.5, 0.975, 1])
     out += [array("double", "quantile_x", x), array("double", "quantile_p", p)]

@@ -8,6 +8,7 @@
 #include "stats/cases.h"
 #include "stats/moments.h"
 #include "stats/quantile.h"
+#include "stats/student.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,17 @@ static void test_quantile(void)
     near(mi_quantile_sorted(x, 1, 0.7), x[0], 0, "quantile of one number");
 }
 
+static void test_student(void)
+{
+    for (size_t i = 0; i < sizeof student_t / sizeof *student_t; i++) {
+        near(mi_student_quantile((int64_t)student_df[i], student_level[i]), student_t[i], 1e-8,
+             "t of %g degrees of freedom, %g", student_df[i], student_level[i]);
+        near(mi_bootstrap_tail((int32_t)student_df[i] + 1, student_level[i]), student_tail[i],
+             1e-10, "tail of %g groups", student_df[i] + 1);
+    }
+    near(mi_bootstrap_tail(1, 0.9), 0.05, 1e-15, "one group");
+}
+
 static double first_is_missing(void *ctx, const int32_t *count)
 {
     (void)ctx;
@@ -79,11 +91,11 @@ static void test_bootstrap(void)
     r.count = malloc(sizeof auc_count);
     memcpy(r.count, auc_count, sizeof auc_count);
     i = mi_bootstrap(&r, 0.95, golden_accuracy, NULL);
-    near(i.lo, accuracy_interval[0], 1e-14, "lower end of the accuracy's interval");
-    near(i.hi, accuracy_interval[1], 1e-14, "upper end");
+    near(i.lo, accuracy_interval[0], 1e-12, "lower end of the accuracy's interval");
+    near(i.hi, accuracy_interval[1], 1e-12, "upper end");
     i = mi_bootstrap(&r, 0.9, golden_auc, NULL);
-    near(i.lo, auc_interval[0], 1e-14, "lower end of the AUROC's interval");
-    near(i.hi, auc_interval[1], 1e-14, "upper end");
+    near(i.lo, auc_interval[0], 1e-12, "lower end of the AUROC's interval");
+    near(i.hi, auc_interval[1], 1e-12, "upper end");
     i = mi_bootstrap(&r, 0.9, first_is_missing, NULL);
     ok(isnan(i.lo) && isnan(i.hi), "too many replicates without a value give no interval");
     free(r.count);
@@ -246,6 +258,7 @@ int main(void)
 {
     test_auc();
     test_quantile();
+    test_student();
     test_bootstrap();
     test_coverage();
     test_shuffle();
