@@ -28,7 +28,7 @@ void mi_bpe_init(struct mi_bpe *b, size_t n_merges)
         b->slot[i].result = -1;
 }
 
-static struct mi_bpe_merge *find(const struct mi_bpe *b, int32_t left, int32_t right)
+static struct mi_bpe_merge *find_slot(const struct mi_bpe *b, int32_t left, int32_t right)
 {
     size_t i = slot_of(b, left, right);
 
@@ -39,10 +39,23 @@ static struct mi_bpe_merge *find(const struct mi_bpe *b, int32_t left, int32_t r
 
 void mi_bpe_add(struct mi_bpe *b, struct mi_bpe_merge m)
 {
-    struct mi_bpe_merge *at = find(b, m.left, m.right);
+    struct mi_bpe_merge *at = find_slot(b, m.left, m.right);
 
     if (at->result < 0)
         *at = m;
+}
+
+static bool find(const struct mi_bpe *b, const struct mi_bpe_symbol *left,
+                 const struct mi_bpe_symbol *right, uint32_t *rank, int32_t *result)
+{
+    const struct mi_bpe_merge *m;
+
+    if (b->find)
+        return b->find(b->data, left, right, rank, result);
+    m = find_slot(b, left->id, right->id);
+    *rank = (uint32_t)m->rank;
+    *result = m->result;
+    return m->result >= 0;
 }
 
 void mi_bpe_free(struct mi_bpe *b)
@@ -89,21 +102,19 @@ static struct mi_bpe_pair pop(struct mi_bpe_work *w)
 static void offer(const struct mi_bpe *b, const struct mi_bpe_symbol *s, struct mi_bpe_work *w,
                   uint32_t left, uint32_t right)
 {
-    const struct mi_bpe_merge *m;
+    uint32_t rank;
+    int32_t result;
 
-    if (left == NONE || right == NONE)
+    if (left == NONE || right == NONE || !find(b, &s[left], &s[right], &rank, &result))
         return;
-    m = find(b, s[left].id, s[right].id);
-    if (m->result < 0)
-        return;
-    push(w, (struct mi_bpe_pair){(uint64_t)(uint32_t)m->rank << 32 | left, m->left, m->right});
+    push(w, (struct mi_bpe_pair){(uint64_t)rank << 32 | left, s[left].id, s[right].id});
 }
 
 size_t mi_bpe_run(const struct mi_bpe *b, struct mi_bpe_symbol *s, size_t n, struct mi_bpe_work *w)
 {
     size_t left = 0;
 
-    if (n < 2 || !b->slot)
+    if (n < 2 || (!b->slot && !b->find))
         return n;
     w->n_heap = 0;
     w->next = mi_grow(w->next, &w->next_cap, n, sizeof *w->next);
@@ -116,12 +127,13 @@ size_t mi_bpe_run(const struct mi_bpe *b, struct mi_bpe_symbol *s, size_t n, str
         offer(b, s, w, (uint32_t)i, (uint32_t)i + 1);
     while (w->n_heap > 0) {
         struct mi_bpe_pair p = pop(w);
-        uint32_t at = (uint32_t)p.order, with = w->next[at];
+        uint32_t at = (uint32_t)p.order, with = w->next[at], rank;
 
         /* A symbol that was merged away has id -1, and no pair has that. */
         if (s[at].id != p.left || with == NONE || s[with].id != p.right)
             continue;
-        s[at].id = find(b, p.left, p.right)->result;
+        if (!find(b, &s[at], &s[with], &rank, &s[at].id))
+            continue;
         s[at].end = s[with].end;
         s[with].id = -1;
         w->next[at] = w->next[with];
@@ -131,7 +143,7 @@ size_t mi_bpe_run(const struct mi_bpe *b, struct mi_bpe_symbol *s, size_t n, str
         offer(b, s, w, at, w->next[at]);
     }
     for (size_t i = 0; i < n; i++) {
-        if (s[i].id >= 0)
+        if (s[i].id != -1)
             s[left++] = s[i];
     }
     return left;

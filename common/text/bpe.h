@@ -14,15 +14,24 @@ struct mi_bpe_merge {
     int32_t rank, result;
 };
 
-/* Merges by (left, right). `{0}` is valid and has none. */
+struct mi_bpe_symbol {
+    int32_t id;          /* -2: what has no token yet */
+    uint32_t begin, end; /* bytes */
+};
+
+enum { MI_BPE_NO_TOKEN = -2 };
+
+/* What two neighbours merge to, when it is not a table that says so: the rank (the lowest is
+ * merged first) and the result, or false. */
+typedef bool mi_bpe_find_fn(const void *data, const struct mi_bpe_symbol *left,
+                            const struct mi_bpe_symbol *right, uint32_t *rank, int32_t *result);
+
+/* Merges by (left, right), or by `find`. `{0}` is valid and has none. */
 struct mi_bpe {
     struct mi_bpe_merge *slot; /* [mask + 1], result -1 where empty */
     size_t mask;
-};
-
-struct mi_bpe_symbol {
-    int32_t id;
-    uint32_t begin, end; /* bytes */
+    mi_bpe_find_fn *find;
+    const void *data;
 };
 
 struct mi_bpe_pair {

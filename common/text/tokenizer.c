@@ -1,39 +1,13 @@
 #include "text/tokenizer.h"
 
 #include "base/escape.h"
-#include "base/mem.h"
-#include "text/pretokenizer.h"
-#include "text/unicode.h"
-#include "text/vocab.h"
+#include "text/tokenizer_state.h"
 
 #include <string.h>
 
-/* A stretch of text that normalising changed; between two of them only the place moves. */
-struct change {
-    size_t begin, end; /* in the normalised text */
-    size_t from, to;   /* in the original */
-};
-
-struct mi_tokenizer_state {
-    struct mi_vocab vocab;
-    struct mi_bpe bpe;
-    struct mi_pretokenizer pre;
-    int32_t bos, eos, eot, unk;
-    bool add_bos;
-    struct mi_digest digest;
-    /* scratch */
-    struct mi_cuts cuts;
-    struct mi_bpe_work work;
-    struct mi_bpe_symbol *symbol;
-    size_t symbol_cap;
-    struct mi_buf normal;
-    struct change *change;
-    size_t n_changes, change_cap;
-};
-
 /* ---- start and end -------------------------------------------------------------- */
 
-static void hash_bytes(struct mi_hash *h, const void *bytes, size_t n)
+void mi_tokenizer_hash(struct mi_hash *h, const void *bytes, size_t n)
 {
     uint64_t len = n;
     unsigned char head[8];
@@ -45,7 +19,7 @@ static void hash_bytes(struct mi_hash *h, const void *bytes, size_t n)
         mi_hash_add(h, bytes, n);
 }
 
-static void hash_int(struct mi_hash *h, int32_t x)
+void mi_tokenizer_hash_int(struct mi_hash *h, int32_t x)
 {
     unsigned char b[4];
 
@@ -54,92 +28,59 @@ static void hash_int(struct mi_hash *h, int32_t x)
     mi_hash_add(h, b, sizeof b);
 }
 
-static struct mi_digest digest_of(const struct mi_vocab_source *v)
+struct mi_added_token *mi_tokenizer_add(struct mi_tokenizer_state *st, size_t *cap, int32_t id,
+                                        struct mi_bytes text)
 {
-    struct mi_hash h = {0};
-    struct mi_digest d;
+    struct mi_added *a = &st->added;
 
-    mi_hash_init(&h);
-    hash_bytes(&h, v->model, strlen(v->model));
-    hash_bytes(&h, v->pre, strlen(v->pre));
-    hash_int(&h, (int32_t)v->n_tokens);
-    for (size_t i = 0; i < v->n_tokens; i++) {
-        hash_bytes(&h, v->tokens[i].at, v->tokens[i].len);
-        hash_int(&h, v->types ? v->types[i] : MI_TOKEN_NORMAL);
-    }
-    hash_int(&h, (int32_t)v->n_merges);
-    for (size_t i = 0; i < v->n_merges; i++)
-        hash_bytes(&h, v->merges[i].at, v->merges[i].len);
-    hash_int(&h, v->bos);
-    hash_int(&h, v->eos);
-    hash_int(&h, v->eot);
-    hash_int(&h, v->unk);
-    hash_int(&h, v->add_bos);
-    hash_int(&h, v->add_eos);
-    d = mi_hash_value(&h);
-    mi_hash_free(&h);
-    return d;
+    a->token = mi_grow(a->token, cap, a->n + 1, sizeof *a->token);
+    a->token[a->n] = (struct mi_added_token){.text = {text.at, text.len, 0}, .id = id};
+    return &a->token[a->n++];
 }
 
-static int check_id(int32_t id, const char *name, const struct mi_vocab_source *v,
-                    struct mi_error *err)
+/* The text of an added token as normalised text has it, in the arena. */
+static int normalise_added(struct mi_tokenizer_state *st, struct mi_added_token *k,
+                           struct mi_error *err)
 {
-    if (id >= -1 && (id < 0 || (size_t)id < v->n_tokens))
-        return 0;
-    return mi_fail(err, MI_EXIT_DATA, "vocabulary: %s token %d, but there are %zu tokens", name,
-                   (int)id, v->n_tokens);
-}
+    struct mi_traced in = {k->text.at, k->text.len, NULL, 0}, out;
+    int r = mi_normaliser_run(&st->normaliser, in, false, &out, err);
 
-static int check_source(const struct mi_vocab_source *v, struct mi_error *err)
-{
-    int r;
-
-    if (!v->model)
-        return mi_fail(err, MI_EXIT_DATA, "vocabulary: no kind of tokenizer is named");
-    if (strcmp(v->model, "gpt2") != 0)
-        return mi_fail(err, MI_EXIT_DATA,
-                       "tokenizer '%s' is not supported; supported is 'gpt2' (byte-level BPE)",
-                       mi_quote(v->model));
-    if (!v->pre)
-        return mi_fail(err, MI_EXIT_DATA, "vocabulary: no pre-tokenizer is named");
-    r = check_id(v->bos, "BOS", v, err);
-    if (r == 0)
-        r = check_id(v->eos, "EOS", v, err);
-    if (r == 0)
-        r = check_id(v->eot, "EOT", v, err);
-    if (r == 0)
-        r = check_id(v->unk, "unknown", v, err);
-    if (r == 0 && v->add_bos && v->bos < 0)
-        r = mi_fail(err, MI_EXIT_DATA, "vocabulary: BOS is to be added, but there is none");
-    return r;
-}
-
-int mi_tokenizer_init(struct mi_tokenizer *t, const struct mi_vocab_source *v, struct mi_error *err)
-{
-    struct mi_tokenizer_state *s;
-    int r = check_source(v, err);
-
-    t->state = NULL;
     if (r < 0)
         return r;
-    s = mi_alloc_zero(1, sizeof *s);
-    t->state = s;
-    s->bos = v->bos;
-    s->eos = v->eos;
-    s->eot = v->eot;
-    s->unk = v->unk;
-    s->add_bos = v->add_bos;
-    r = mi_pretokenizer_open(&s->pre, v->pre, false, err);
-    if (r == 0)
-        r = mi_vocab_init(&s->vocab, v, err);
-    if (r == 0)
-        r = mi_vocab_merges(&s->vocab, v, &s->bpe, err);
-    if (r < 0) {
-        mi_tokenizer_free(t);
-        return r;
-    }
-    s->digest = digest_of(v);
+    k->text.at = mi_arena_dup(&st->arena, out.at, out.len);
+    k->text.len = out.len;
     return 0;
+}
+
+int mi_tokenizer_settle(struct mi_tokenizer_state *st, struct mi_error *err)
+{
+    struct mi_added *a = &st->added;
+    struct mi_trie_entry *e = mi_alloc_n(a->n + 1, sizeof *e);
+    int r = 0;
+
+    for (int normal = 0; normal < 2 && r == 0; normal++) {
+        size_t n = 0, bytes = 0;
+
+        for (size_t i = 0; i < a->n && r == 0; i++) {
+            struct mi_added_token *k = &a->token[i];
+
+            if (k->is_normal != (normal == 1))
+                continue;
+            if (normal)
+                r = normalise_added(st, k, err);
+            bytes += k->text.len;
+            if (r == 0 && (k->text.len > MI_ADDED_LONGEST || bytes >= INT32_MAX))
+                r = mi_fail(err, MI_EXIT_DATA,
+                            "vocabulary: special token %d has %zu bytes; the limit is %d",
+                            (int)k->id, k->text.len, (int)MI_ADDED_LONGEST);
+            if (k->text.len > 0)
+                e[n++] = (struct mi_trie_entry){k->text.at, k->text.len, (int32_t)i};
+        }
+        if (r == 0)
+            mi_trie_init(normal ? &a->normal : &a->raw, e, n);
+    }
+    mi_free(e);
+    return r;
 }
 
 void mi_tokenizer_free(struct mi_tokenizer *t)
@@ -150,55 +91,22 @@ void mi_tokenizer_free(struct mi_tokenizer *t)
         return;
     mi_vocab_free(&s->vocab);
     mi_bpe_free(&s->bpe);
+    mi_trie_free(&s->trie);
+    mi_free(s->rank);
+    mi_free(s->score);
+    mi_normaliser_free(&s->normaliser);
     mi_pretokenizer_close(&s->pre);
+    mi_added_free(&s->added);
+    mi_free(s->before);
+    mi_free(s->end);
     mi_cuts_free(&s->cuts);
     mi_bpe_work_free(&s->work);
     mi_free(s->symbol);
-    mi_buf_free(&s->normal);
-    mi_free(s->change);
+    mi_free(s->way);
+    mi_buf_free(&s->word);
+    mi_arena_free(&s->arena);
     mi_free(s);
     t->state = NULL;
-}
-
-/* ---- normal form ------------------------------------------------------------------ */
-
-/* NFC of text [len] into s->normal, piece by piece, so that places can be traced back. */
-static void normalise(struct mi_tokenizer_state *s, const char *text, size_t len)
-{
-    mi_buf_clear(&s->normal);
-    s->n_changes = 0;
-    for (size_t i = 0; i < len;) {
-        size_t end = i, before = s->normal.len;
-        uint32_t cp = 0;
-
-        do {
-            int used = mi_utf8_decode(text + end, len - end, &cp);
-
-            end += used > 0 ? (size_t)used : 1;
-            if (end < len)
-                (void)mi_utf8_decode(text + end, len - end, &cp);
-        } while (end < len && !mi_nfc_starts(cp));
-        mi_nfc(&s->normal, text + i, end - i);
-        if (s->normal.len - before != end - i ||
-            memcmp(s->normal.data + before, text + i, end - i) != 0) {
-            s->change = mi_grow(s->change, &s->change_cap, s->n_changes + 1, sizeof *s->change);
-            s->change[s->n_changes++] = (struct change){before, s->normal.len, i, end};
-        }
-        i = end;
-    }
-}
-
-/* Where byte `at` of the normalised text was: for the first byte of a token or the one behind
- * its last. A token that touches a change covers all of it. *k moves on with `at`. */
-static size_t origin(const struct mi_tokenizer_state *s, size_t at, bool is_end, size_t *k)
-{
-    const struct change *c = s->change;
-
-    while (*k < s->n_changes && (is_end ? c[*k].end < at : c[*k].end <= at))
-        (*k)++;
-    if (*k < s->n_changes && (is_end ? c[*k].begin < at : c[*k].begin <= at))
-        return is_end ? c[*k].to : c[*k].from;
-    return *k > 0 ? at - c[*k - 1].end + c[*k - 1].to : at;
 }
 
 /* ---- encoding ------------------------------------------------------------------- */
@@ -208,100 +116,113 @@ struct sink {
     size_t *n, *cap;
 };
 
-static void emit(const struct sink *sink, int32_t id, size_t begin, size_t end)
+static void emit(const struct sink *sink, int32_t id, struct mi_origin from)
 {
     *sink->out = mi_grow(*sink->out, sink->cap, *sink->n + 1, sizeof **sink->out);
-    (*sink->out)[(*sink->n)++] = (struct mi_token){id, (uint32_t)begin, (uint32_t)end};
+    (*sink->out)[(*sink->n)++] = (struct mi_token){id, from.from, from.to};
 }
 
-/* The pre-token s [from, to) as merged symbols in st->symbol; returns how many. */
-static size_t merge_piece(struct mi_tokenizer_state *st, const char *s, size_t from, size_t to)
+/* Where control tokens are seen; the one that was looked at last comes first. */
+struct marks {
+    const struct mi_text_range *at;
+    size_t n, k;
+    bool is_continued;
+};
+
+/* Asked in ascending order: k only grows. */
+static bool is_marked(void *data, struct mi_origin where)
 {
-    size_t n = 0;
+    struct marks *m = data;
 
-    st->symbol = mi_grow(st->symbol, &st->symbol_cap, to - from, sizeof *st->symbol);
-    if (st->pre.ignore_merges) {
-        int32_t id = mi_vocab_find(&st->vocab, &st->vocab.normal, s + from, to - from);
-
-        if (id >= 0) {
-            st->symbol[0] = (struct mi_bpe_symbol){id, (uint32_t)from, (uint32_t)to};
-            return 1;
-        }
-    }
-    for (size_t i = from; i < to; i++) {
-        int32_t id = st->vocab.byte_id[(unsigned char)s[i]];
-
-        if (id >= 0)
-            st->symbol[n++] = (struct mi_bpe_symbol){id, (uint32_t)i, (uint32_t)i + 1};
-    }
-    return mi_bpe_run(&st->bpe, st->symbol, n, &st->work);
+    while (m->k < m->n && m->at[m->k].end <= where.from)
+        m->k++;
+    return m->k < m->n && m->at[m->k].begin <= where.from && where.to <= m->at[m->k].end;
 }
 
-/* Text without special tokens that stands at `base`. */
-static int encode_plain(struct mi_tokenizer_state *st, const char *s, size_t len, size_t base,
+/* Text in which no token stands that is looked for first. */
+static int encode_plain(struct mi_tokenizer_state *st, struct mi_traced text, bool continued,
                         const struct sink *sink, struct mi_error *err)
 {
-    size_t from = 0, k = 0;
+    struct mi_traced cut;
     int r;
 
-    if (len == 0)
+    if (text.len == 0)
         return 0;
-    st->n_changes = 0;
-    if (st->pre.nfc) {
-        normalise(st, s, len);
-        s = st->normal.data;
-        len = st->normal.len;
-    }
-    r = mi_pretokenizer_cut(&st->pre, s, len, &st->cuts, err);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < st->cuts.n; i++) {
-        size_t n = merge_piece(st, s, from, st->cuts.end[i]);
+    r = mi_pretokenizer_run(&st->pre, text, continued, &cut, &st->cuts, err);
+    for (size_t i = 0; i < st->cuts.n && r == 0; i++) {
+        size_t n = 0;
 
-        for (size_t j = 0; j < n; j++) {
-            const struct mi_bpe_symbol *y = &st->symbol[j];
-            size_t begin = origin(st, y->begin, false, &k);
-
-            emit(sink, y->id, base + begin, base + origin(st, y->end, true, &k));
-        }
-        from = st->cuts.end[i];
+        r = mi_pieces_run(st, cut.at, st->cuts.piece[i].begin, st->cuts.piece[i].end, &n, err);
+        for (size_t j = 0; j < n && r == 0; j++)
+            emit(sink, st->symbol[j].id,
+                 mi_traced_range(&cut, st->symbol[j].begin, st->symbol[j].end));
     }
-    return 0;
+    return r;
+}
+
+/* A stretch of the original: normalised, and the tokens of normalised text in it found. */
+static int encode_stretch(struct mi_tokenizer_state *st, struct mi_traced text, struct marks *marks,
+                          const struct sink *sink, struct mi_error *err)
+{
+    bool continued = marks->is_continued && text.base == 0;
+    struct mi_added_search s = {0};
+    struct marks own = *marks;
+    size_t from = 0, begin = 0, end = 0;
+    int32_t id;
+    int r = mi_normaliser_run(&st->normaliser, text, continued, &text, err);
+
+    while (r == 0 && (id = mi_added_next(&st->added, &st->added.normal, &text, &s, is_marked, &own,
+                                         &begin, &end)) >= 0) {
+        if (begin > from)
+            r = encode_plain(st, mi_traced_slice(&text, from, begin), continued, sink, err);
+        emit(sink, id, mi_traced_range(&text, begin, end));
+        from = end;
+    }
+    return r < 0 ? r : encode_plain(st, mi_traced_slice(&text, from, text.len), continued, sink, err);
+}
+
+static int encode(struct mi_tokenizer_state *st, const char *s, size_t len, struct marks marks,
+                  const struct sink *sink, struct mi_error *err)
+{
+    struct mi_traced text = {s, len, NULL, 0};
+    struct mi_added_search search = {0};
+    struct marks own = marks;
+    size_t valid = mi_utf8_valid(s, len), from = 0, begin = 0, end = 0;
+    int32_t id;
+    int r = 0;
+
+    if (valid < len)
+        return mi_fail(err, MI_EXIT_DATA, "byte %zu is not UTF-8", valid);
+    if (len >= INT32_MAX)
+        return mi_fail(err, MI_EXIT_DATA, "text of %zu bytes; the limit is %d", len, INT32_MAX - 1);
+    while (r == 0 && (id = mi_added_next(&st->added, &st->added.raw, &text, &search, is_marked,
+                                         &own, &begin, &end)) >= 0) {
+        if (begin > from)
+            r = encode_stretch(st, mi_traced_slice(&text, from, begin), &marks, sink, err);
+        emit(sink, id, (struct mi_origin){(uint32_t)begin, (uint32_t)end});
+        from = end;
+    }
+    if (r == 0 && from < len)
+        r = encode_stretch(st, mi_traced_slice(&text, from, len), &marks, sink, err);
+    return r;
 }
 
 int mi_tokenizer_encode_marked(const struct mi_tokenizer *t, const char *text, size_t len,
                                const struct mi_text_range *marked, size_t n_marked,
                                struct mi_token **out, size_t *n, size_t *cap, struct mi_error *err)
 {
-    struct mi_tokenizer_state *st = t->state;
     struct sink sink = {out, n, cap};
-    size_t valid = mi_utf8_valid(text, len), from = 0, m = 0, i = 0;
-    int r = 0;
 
-    if (len == 0)
-        return 0;
-    if (valid < len)
-        return mi_fail(err, MI_EXIT_DATA, "byte %zu is not UTF-8", valid);
-    if (len >= INT32_MAX)
-        return mi_fail(err, MI_EXIT_DATA, "text of %zu bytes; the limit is %d", len, INT32_MAX - 1);
-    while (i < len && r == 0) {
-        size_t control = 0, used = 0;
-        int32_t id;
+    return encode(t->state, text, len, (struct marks){marked, n_marked, 0, false}, &sink, err);
+}
 
-        while (m < n_marked && marked[m].end <= i)
-            m++;
-        if (m < n_marked && marked[m].begin <= i)
-            control = marked[m].end - i;
-        id = mi_vocab_special_at(&st->vocab, text + i, len - i, control, &used);
-        if (id < 0) {
-            i++;
-            continue;
-        }
-        r = encode_plain(st, text + from, i - from, from, &sink, err);
-        emit(&sink, id, i, i + used);
-        from = i += used;
-    }
-    return r < 0 ? r : encode_plain(st, text + from, len - from, from, &sink, err);
+int mi_tokenizer_encode_more(const struct mi_tokenizer *t, const char *text, size_t len,
+                             const struct mi_text_range *marked, size_t n_marked,
+                             struct mi_token **out, size_t *n, size_t *cap, struct mi_error *err)
+{
+    struct sink sink = {out, n, cap};
+
+    return encode(t->state, text, len, (struct marks){marked, n_marked, 0, true}, &sink, err);
 }
 
 int mi_tokenizer_encode(const struct mi_tokenizer *t, const char *text, size_t len, bool special,
@@ -347,6 +268,9 @@ bool mi_tokenizer_is_end(const struct mi_tokenizer *t, int32_t id)
         return false;
     if (id == t->state->eos || id == t->state->eot)
         return true;
+    for (size_t i = 0; i < t->state->n_ends; i++)
+        if (t->state->end[i] == id)
+            return true;
     if (!mi_tokenizer_is_special(t, id) && type_of(t, id) != MI_TOKEN_USER)
         return false;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
@@ -376,7 +300,48 @@ int32_t mi_tokenizer_eos(const struct mi_tokenizer *t)
 
 bool mi_tokenizer_adds_bos(const struct mi_tokenizer *t)
 {
-    return t->state->add_bos;
+    return t->state->n_before > 0;
+}
+
+const int32_t *mi_tokenizer_prefix(const struct mi_tokenizer *t, size_t *n)
+{
+    *n = t->state->n_before;
+    return t->state->before;
+}
+
+void mi_tokenizer_add_end(struct mi_tokenizer *t, int32_t id)
+{
+    struct mi_tokenizer_state *s = t->state;
+
+    if (id < 0 || (size_t)id >= s->vocab.n || mi_tokenizer_is_end(t, id))
+        return;
+    s->end = mi_grow(s->end, &s->end_cap, s->n_ends + 1, sizeof *s->end);
+    s->end[s->n_ends++] = id;
+}
+
+void mi_tokenizer_decode(const struct mi_tokenizer *t, const int32_t *ids, size_t n,
+                         struct mi_buf *out)
+{
+    const struct mi_decoder *d = &t->state->decoder;
+    size_t before = out->len, skip = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct mi_bytes p = mi_tokenizer_piece(t, ids[i]);
+
+        mi_buf_add(out, p.at, p.len);
+    }
+    while (skip < d->strip_start && before + skip < out->len &&
+           out->data[before + skip] == d->strip)
+        skip++;
+    if (skip > 0) {
+        memmove(out->data + before, out->data + before + skip, out->len - before - skip);
+        out->len -= skip;
+    }
+    for (size_t k = 0; k < d->strip_stop && out->len > before; k++) {
+        if (out->data[out->len - 1] != d->strip)
+            break;
+        out->len--;
+    }
 }
 
 size_t mi_tokenizer_size(const struct mi_tokenizer *t)
@@ -387,16 +352,4 @@ size_t mi_tokenizer_size(const struct mi_tokenizer *t)
 struct mi_digest mi_tokenizer_digest(const struct mi_tokenizer *t)
 {
     return t->state->digest;
-}
-
-bool mi_tokenizer_default_bos(const char *pre)
-{
-    struct mi_pretokenizer p;
-    bool adds;
-
-    if (!pre || mi_pretokenizer_open(&p, pre, false, NULL) < 0)
-        return false;
-    adds = p.adds_bos;
-    mi_pretokenizer_close(&p);
-    return adds;
 }

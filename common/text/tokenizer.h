@@ -49,7 +49,7 @@ struct mi_vocab_source {
     bool no_space_prefix;    /* a text does not begin with a space of its own */
     bool keep_spaces;        /* "t5": runs of spaces are not made one */
     struct mi_bytes charmap; /* "t5": SentencePiece's precompiled map of characters, or empty */
-    int32_t cls, sep;        /* "bert": ids, 0 where unused (they are then not added) */
+    bool strips_right;       /* control tokens take the white space behind them */
 };
 
 struct mi_tokenizer {
@@ -59,7 +59,8 @@ struct mi_tokenizer {
 /* One token of an encoded text. */
 struct mi_token {
     int32_t id;
-    uint32_t begin, end; /* bytes of the text that it came from */
+    uint32_t begin, end; /* bytes of the text that it came from; equal where it came from none
+                            (the space that some tokenizers put before a text) */
 };
 
 /* Bytes begin to end - 1 of a text. */
@@ -67,9 +68,9 @@ struct mi_text_range {
     size_t begin, end;
 };
 
-/* What a file with this pre-tokenizer (NULL: none named) means that does not say whether BOS is
- * added. */
-bool mi_tokenizer_default_bos(const char *pre);
+/* What a GGUF file with this model and pre-tokenizer (NULL: none named) means that does not say
+ * whether BOS is added. */
+bool mi_tokenizer_default_bos(const char *model, const char *pre);
 
 /* MI_EXIT_DATA for what is inconsistent (ids out of range, duplicate tokens, merges of
  * unknown pieces) or not supported (named, with the supported names). */
@@ -89,6 +90,12 @@ int mi_tokenizer_encode_marked(const struct mi_tokenizer *t, const char *text, s
                                const struct mi_text_range *marked, size_t n_marked,
                                struct mi_token **out, size_t *n, size_t *cap,
                                struct mi_error *err) MI_MUST_USE;
+/* The same for text that goes on behind tokens: the space that some tokenizers put before a
+ * text is not put before this one. */
+int mi_tokenizer_encode_more(const struct mi_tokenizer *t, const char *text, size_t len,
+                             const struct mi_text_range *marked, size_t n_marked,
+                             struct mi_token **out, size_t *n, size_t *cap,
+                             struct mi_error *err) MI_MUST_USE;
 /* Bytes of one token (a control token's spelling included); borrowed. Empty for ids that
  * the vocabulary does not have. */
 struct mi_bytes mi_tokenizer_piece(const struct mi_tokenizer *t, int32_t id);

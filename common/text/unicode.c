@@ -47,6 +47,101 @@ bool mi_is_space(uint32_t cp)
            cp == 0x2028 || cp == 0x2029 || cp == 0x202f || cp == 0x205f || cp == 0x3000;
 }
 
+static utf8proc_category_t category(uint32_t cp)
+{
+    return utf8proc_category((utf8proc_int32_t)cp);
+}
+
+bool mi_is_decimal(uint32_t cp)
+{
+    return cp < 0x80 ? cp >= '0' && cp <= '9' : category(cp) == UTF8PROC_CATEGORY_ND;
+}
+
+bool mi_is_mark(uint32_t cp)
+{
+    utf8proc_category_t c;
+
+    if (cp < 0x300)
+        return false;
+    c = category(cp);
+    return c == UTF8PROC_CATEGORY_MN || c == UTF8PROC_CATEGORY_MC || c == UTF8PROC_CATEGORY_ME;
+}
+
+bool mi_is_nonspacing(uint32_t cp)
+{
+    return cp >= 0x300 && category(cp) == UTF8PROC_CATEGORY_MN;
+}
+
+bool mi_is_punctuation(uint32_t cp)
+{
+    if (cp < 0x80)
+        return cp > ' ' && cp < 0x7f && !mi_is_letter(cp) && !mi_is_number(cp);
+    switch (category(cp)) {
+    case UTF8PROC_CATEGORY_PC:
+    case UTF8PROC_CATEGORY_PD:
+    case UTF8PROC_CATEGORY_PS:
+    case UTF8PROC_CATEGORY_PE:
+    case UTF8PROC_CATEGORY_PI:
+    case UTF8PROC_CATEGORY_PF:
+    case UTF8PROC_CATEGORY_PO: return true;
+    default: return false;
+    }
+}
+
+bool mi_is_control(uint32_t cp)
+{
+    switch (category(cp)) {
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_CS: return true;
+    default: return false;
+    }
+}
+
+bool mi_is_word(uint32_t cp)
+{
+    if (mi_is_letter(cp) || mi_is_mark(cp) || cp == '_' || cp == 0x200c || cp == 0x200d)
+        return true;
+    if ((cp >= 0x24b6 && cp <= 0x24e9) || (cp >= 0x1f130 && cp <= 0x1f149) ||
+        (cp >= 0x1f150 && cp <= 0x1f169) || (cp >= 0x1f170 && cp <= 0x1f189))
+        return true; /* letters in circles and squares */
+    switch (category(cp)) {
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_PC: return true;
+    default: return false;
+    }
+}
+
+int mi_lower(uint32_t cp, uint32_t *out)
+{
+    if (cp == 0x130) { /* the one letter whose lower case has two */
+        out[0] = 'i';
+        out[1] = 0x307;
+        return 2;
+    }
+    out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp);
+    return 1;
+}
+
+size_t mi_grapheme(const char *s, size_t len)
+{
+    uint32_t last = 0, next = 0;
+    utf8proc_int32_t state = 0;
+    int used = mi_utf8_decode(s, len, &last);
+    size_t i = used > 0 ? (size_t)used : 1;
+
+    for (; i < len; i += (size_t)used, last = next) {
+        used = mi_utf8_decode(s + i, len - i, &next);
+        if (used <= 0 || utf8proc_grapheme_break_stateful((utf8proc_int32_t)last,
+                                                          (utf8proc_int32_t)next, &state))
+            break;
+    }
+    return i;
+}
+
 int mi_char_width(uint32_t cp)
 {
     int w;
@@ -57,7 +152,7 @@ int mi_char_width(uint32_t cp)
     return w < 0 ? 0 : w > 2 ? 2 : w;
 }
 
-/* ---- normal form C -------------------------------------------------------------- */
+/* ---- normal forms -------------------------------------------------------------- */
 
 bool mi_nfc_starts(uint32_t cp)
 {
@@ -67,12 +162,7 @@ bool mi_nfc_starts(uint32_t cp)
         return false;
     if (cp >= 0x16d63 && cp <= 0x16d6a) /* Kirat Rai vowels, which newer versions join */
         return false;
-    switch (utf8proc_category((utf8proc_int32_t)cp)) {
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME: return false;
-    default: return true;
-    }
+    return !mi_is_mark(cp);
 }
 
 static unsigned rank_of(utf8proc_int32_t cp)
@@ -123,8 +213,22 @@ static void order_marks(utf8proc_int32_t *x, size_t n)
     }
 }
 
-void mi_nfc(struct mi_buf *b, const char *s, size_t len)
+bool mi_form_starts(uint32_t cp, enum mi_form form)
 {
+    utf8proc_int32_t x[32];
+
+    if (form < MI_NFKC || cp < 0xa0)
+        return mi_nfc_starts(cp);
+    /* a letter of half width may decompose to a mark */
+    if (utf8proc_decompose_char((utf8proc_int32_t)cp, x, 32,
+                                UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, NULL) < 1)
+        return mi_nfc_starts(cp);
+    return mi_nfc_starts((uint32_t)x[0]);
+}
+
+void mi_normal_form(struct mi_buf *b, const char *s, size_t len, enum mi_form form)
+{
+    const int options = UTF8PROC_DECOMPOSE | (form >= MI_NFKC ? UTF8PROC_COMPAT : 0);
     utf8proc_int32_t *x = NULL;
     size_t n = 0, cap = 0, plain = 0;
     utf8proc_ssize_t left;
@@ -138,21 +242,29 @@ void mi_nfc(struct mi_buf *b, const char *s, size_t len)
     for (size_t i = 0; i < len;) {
         uint32_t cp = 0;
         int used = mi_utf8_decode(s + i, len - i, &cp);
+        utf8proc_ssize_t k;
 
-        x = mi_grow(x, &cap, n + 8, sizeof *x);
-        /* A canonical decomposition has at most 4 code points. */
-        n += (size_t)utf8proc_decompose_char((utf8proc_int32_t)cp, x + n, 8, UTF8PROC_DECOMPOSE,
-                                             NULL);
+        x = mi_grow(x, &cap, n + 32, sizeof *x); /* the longest decomposition has 18 */
+        k = utf8proc_decompose_char((utf8proc_int32_t)cp, x + n, 32, (utf8proc_option_t)options,
+                                    NULL);
+        n += k > 0 && k <= 32 ? (size_t)k : 0;
         i += used > 0 ? (size_t)used : 1;
     }
     order_marks(x, n);
-    left = utf8proc_normalize_utf32(x, (utf8proc_ssize_t)n, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    left = (utf8proc_ssize_t)n;
+    if (form == MI_NFC || form == MI_NFKC)
+        left = utf8proc_normalize_utf32(x, left, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
     for (utf8proc_ssize_t i = 0; i < left; i++) {
         char bytes[4];
 
         mi_buf_add(b, bytes, (size_t)mi_utf8_encode((uint32_t)x[i], bytes));
     }
     mi_free(x);
+}
+
+void mi_nfc(struct mi_buf *b, const char *s, size_t len)
+{
+    mi_normal_form(b, s, len, MI_NFC);
 }
 
 /* ---- folding -------------------------------------------------------------------- */

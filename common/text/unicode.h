@@ -15,8 +15,24 @@
 bool mi_is_letter(uint32_t cp); /* \p{L} */
 bool mi_is_number(uint32_t cp); /* \p{N} */
 bool mi_is_space(uint32_t cp);  /* \p{White_Space} */
-/* NFC of valid UTF-8 s [len], appended to b. Linear but for the sorting of marks. */
+bool mi_is_decimal(uint32_t cp);     /* \p{Nd} */
+bool mi_is_mark(uint32_t cp);        /* \p{M} */
+bool mi_is_nonspacing(uint32_t cp);  /* \p{Mn} */
+bool mi_is_punctuation(uint32_t cp); /* \p{P} and the marks of ASCII */
+bool mi_is_control(uint32_t cp);     /* \p{C}: other, unassigned ones too */
+bool mi_is_word(uint32_t cp);        /* letters, marks, digits, connectors: \w */
+/* The lower case of cp in out [2]: how many code points it has. */
+int mi_lower(uint32_t cp, uint32_t *out);
+/* Length of the first grapheme cluster of valid UTF-8 s [len > 0]. */
+size_t mi_grapheme(const char *s, size_t len);
+
+enum mi_form { MI_NFC = 0, MI_NFD = 1, MI_NFKC = 2, MI_NFKD = 3 };
+
+/* A normal form of valid UTF-8 s [len], appended to b. Linear but for the sorting of marks. */
+void mi_normal_form(struct mi_buf *b, const char *s, size_t len, enum mi_form form);
 void mi_nfc(struct mi_buf *b, const char *s, size_t len);
+/* True for a code point before which text may be cut without changing its normal form. */
+bool mi_form_starts(uint32_t cp, enum mi_form form);
 /* What is left of valid UTF-8 s [len] when case, compatibility forms and the accents of Latin,
  * Greek and Cyrillic letters (U+0300 to U+036F) do not count, appended to b. For comparing. */
 void mi_fold(struct mi_buf *b, const char *s, size_t len);

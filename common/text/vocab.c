@@ -1,52 +1,16 @@
 #include "text/vocab.h"
 
-#include "base/escape.h"
 #include "base/mem.h"
+#include "text/bytemap.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
     MAX_TOKENS = 1 << 22,
     MAX_MERGES = 1 << 23,
     MAX_TOKEN = 64 * 1024,
-    MAX_SPECIAL = 256, /* bounds the search for special tokens at one place */
 };
-
-/* ---- GPT-2's map of bytes to characters ----------------------------------------- */
-
-/* The byte that a character stands for, or -1. Printable ones stand for themselves; the other
- * 68 bytes are the characters from 256 on, in order. */
-static int byte_of(uint32_t cp)
-{
-    if ((cp >= 33 && cp <= 126) || (cp >= 161 && cp <= 172) || (cp >= 174 && cp <= 255))
-        return (int)cp;
-    if (cp >= 256 && cp < 256 + 33)
-        return (int)cp - 256;
-    if (cp >= 289 && cp < 289 + 34)
-        return (int)cp - 289 + 127;
-    return cp == 323 ? 173 : -1;
-}
-
-/* Bytes that the characters s [len] stand for, appended to b; false (and nothing appended)
- * where one stands for none. */
-static bool decode_bytes(struct mi_buf *b, const char *s, size_t len)
-{
-    size_t before = b->len;
-
-    for (size_t i = 0; i < len;) {
-        uint32_t cp;
-        int used = mi_utf8_decode(s + i, len - i, &cp);
-        int byte = used > 0 ? byte_of(cp) : -1;
-
-        if (byte < 0) {
-            b->len = before;
-            return false;
-        }
-        mi_buf_add_char(b, (char)byte);
-        i += (size_t)used;
-    }
-    return true;
-}
 
 /* ---- tables ------------------------------------------------------------------- */
 
@@ -62,11 +26,19 @@ static void init_table(struct mi_id_table *t, size_t n)
         t->slot[i] = -1;
 }
 
-struct mi_bytes mi_vocab_piece(const struct mi_vocab *v, int32_t id)
+struct mi_bytes mi_vocab_text(const struct mi_vocab *v, int32_t id)
 {
     if (id < 0 || (size_t)id >= v->n)
         return (struct mi_bytes){"", 0};
     return (struct mi_bytes){v->bytes + v->start[id], v->start[id + 1] - v->start[id]};
+}
+
+struct mi_bytes mi_vocab_piece(const struct mi_vocab *v, int32_t id)
+{
+    if (!v->shown || id < 0 || (size_t)id >= v->n)
+        return mi_vocab_text(v, id);
+    return (struct mi_bytes){v->shown + v->shown_start[id],
+                             v->shown_start[id + 1] - v->shown_start[id]};
 }
 
 static size_t slot_of(const struct mi_vocab *v, const struct mi_id_table *t, const char *piece,
@@ -75,7 +47,7 @@ static size_t slot_of(const struct mi_vocab *v, const struct mi_id_table *t, con
     size_t i = (size_t)mi_hash_u64(piece, len, 0) & t->mask;
 
     for (; t->slot[i] >= 0; i = (i + 1) & t->mask) {
-        struct mi_bytes p = mi_vocab_piece(v, t->slot[i]);
+        struct mi_bytes p = mi_vocab_text(v, t->slot[i]);
 
         if (p.len == len && memcmp(p.at, piece, len) == 0)
             break;
@@ -92,7 +64,7 @@ int32_t mi_vocab_find(const struct mi_vocab *v, const struct mi_id_table *t, con
 /* The first of equals stays. */
 static void add_to(const struct mi_vocab *v, struct mi_id_table *t, int32_t id)
 {
-    struct mi_bytes p = mi_vocab_piece(v, id);
+    struct mi_bytes p = mi_vocab_text(v, id);
     size_t i;
 
     if (p.len == 0)
@@ -102,23 +74,23 @@ static void add_to(const struct mi_vocab *v, struct mi_id_table *t, int32_t id)
         t->slot[i] = id;
 }
 
-static int check_distinct(const struct mi_vocab_source *src, struct mi_error *err)
+static int check_distinct(const struct mi_vocab_tokens *src, struct mi_error *err)
 {
     size_t size = 16, i;
     int32_t *slot;
     int r = 0;
 
-    while (size / 2 < src->n_tokens)
+    while (size / 2 < src->n)
         size *= 2;
     slot = mi_alloc_zero(size, sizeof *slot);
-    for (size_t k = 0; k < src->n_tokens && r == 0; k++) {
-        struct mi_bytes a = src->tokens[k];
+    for (size_t k = 0; k < src->n && r == 0; k++) {
+        struct mi_bytes a = src->token[k];
 
         if (a.len == 0)
             continue;
         i = (size_t)mi_hash_u64(a.at, a.len, 0) & (size - 1);
         for (; slot[i] && r == 0; i = (i + 1) & (size - 1)) {
-            struct mi_bytes b = src->tokens[slot[i] - 1];
+            struct mi_bytes b = src->token[slot[i] - 1];
 
             if (a.len == b.len && memcmp(a.at, b.at, a.len) == 0)
                 r = mi_fail(err, MI_EXIT_DATA, "vocabulary: tokens %d and %zu are the same",
@@ -130,75 +102,6 @@ static int check_distinct(const struct mi_vocab_source *src, struct mi_error *er
     return r;
 }
 
-/* ---- special tokens ------------------------------------------------------------- */
-
-static uint32_t child_of(const struct mi_vocab *v, uint32_t node, unsigned char byte)
-{
-    uint32_t c = v->trie[node].child;
-
-    while (c && v->trie[c].byte != byte)
-        c = v->trie[c].sibling;
-    return c;
-}
-
-static uint32_t add_node(struct mi_vocab *v, uint32_t parent, unsigned char byte)
-{
-    uint32_t k = (uint32_t)v->n_trie++;
-
-    v->trie = mi_grow(v->trie, &v->trie_cap, v->n_trie, sizeof *v->trie);
-    v->trie[k] = (struct mi_trie_node){.id = -1, .byte = byte};
-    if (k > 0) {
-        v->trie[k].sibling = v->trie[parent].child;
-        v->trie[parent].child = k;
-    }
-    return k;
-}
-
-static int add_special(struct mi_vocab *v, int32_t id, struct mi_error *err)
-{
-    struct mi_bytes p = mi_vocab_piece(v, id);
-    uint32_t node = 0;
-
-    if (p.len == 0)
-        return 0;
-    if (p.len > MAX_SPECIAL)
-        return mi_fail(err, MI_EXIT_DATA,
-                       "vocabulary: special token %d has %zu bytes; the limit is %d", (int)id,
-                       p.len, (int)MAX_SPECIAL);
-    for (size_t i = 0; i < p.len; i++) {
-        unsigned char byte = (unsigned char)p.at[i];
-        uint32_t next = child_of(v, node, byte);
-
-        node = next ? next : add_node(v, node, byte);
-    }
-    v->trie[node].id = id;
-    v->starts_special[(unsigned char)p.at[0]] = true;
-    return 0;
-}
-
-int32_t mi_vocab_special_at(const struct mi_vocab *v, const char *s, size_t len, size_t control_len,
-                            size_t *token_len)
-{
-    uint32_t node = 0;
-    int32_t found = -1;
-
-    if (len == 0 || !v->starts_special[(unsigned char)s[0]])
-        return -1;
-    for (size_t i = 0; i < len; i++) {
-        int32_t id;
-
-        node = child_of(v, node, (unsigned char)s[i]);
-        if (!node)
-            break;
-        id = v->trie[node].id;
-        if (id >= 0 && (v->type[id] == MI_TOKEN_USER || i < control_len)) {
-            found = id;
-            *token_len = i + 1;
-        }
-    }
-    return found;
-}
-
 /* ---- from a file ---------------------------------------------------------------- */
 
 static bool is_text_type(int type)
@@ -206,11 +109,16 @@ static bool is_text_type(int type)
     return type == MI_TOKEN_NORMAL || type == MI_TOKEN_BYTE;
 }
 
-static int add_token(struct mi_vocab *v, const struct mi_vocab_source *src, struct mi_buf *bytes,
+static bool is_made(const struct mi_vocab_tokens *src, const struct mi_vocab *v, size_t k)
+{
+    return src->is_made ? src->is_made[k] : is_text_type(v->type[k]);
+}
+
+static int add_token(struct mi_vocab *v, const struct mi_vocab_tokens *src, struct mi_buf *bytes,
                      size_t k, struct mi_error *err)
 {
-    struct mi_bytes raw = src->tokens[k];
-    int type = src->types ? src->types[k] : MI_TOKEN_NORMAL;
+    struct mi_bytes raw = src->token[k];
+    int type = src->type ? src->type[k] : MI_TOKEN_NORMAL;
 
     if (type == 0) /* "undefined" in files: nothing special is known of it */
         type = MI_TOKEN_NORMAL;
@@ -221,70 +129,70 @@ static int add_token(struct mi_vocab *v, const struct mi_vocab_source *src, stru
                        raw.len, (int)MAX_TOKEN);
     v->start[k] = bytes->len;
     v->type[k] = (unsigned char)type;
-    if (!is_text_type(type) || !decode_bytes(bytes, raw.at, raw.len)) {
+    if (!src->is_bytes || !is_text_type(type) || !mi_bytemap_decode(bytes, raw.at, raw.len)) {
         mi_buf_add(bytes, raw.at, raw.len);
-        if (is_text_type(type)) /* spelled in no bytes: can be shown, never made */
+        if (src->is_bytes && is_text_type(type)) /* spelled in no bytes: never made */
             v->type[k] = MI_TOKEN_UNUSED;
     }
     return 0;
 }
 
-static int index_tokens(struct mi_vocab *v, const struct mi_vocab_source *src, struct mi_error *err)
+/* A user-defined token may also be one that merges make: only where both spellings are one,
+ * because the table compares with the bytes of the token. */
+static void add_user(struct mi_vocab *v, const struct mi_vocab_tokens *src)
 {
     struct mi_buf bytes = {0};
-    int r = 0;
 
-    init_table(&v->normal, v->n);
-    init_table(&v->special, v->n);
-    add_node(v, 0, 0);
-    for (size_t k = 0; k < v->n && r == 0; k++) {
-        int32_t id = (int32_t)k;
+    for (size_t k = 0; k < v->n; k++) {
+        struct mi_bytes raw = src->token[k];
 
-        if (is_text_type(v->type[k])) {
-            add_to(v, &v->normal, id);
+        if (v->type[k] != MI_TOKEN_USER || (src->is_made && !src->is_made[k]))
             continue;
-        }
-        add_to(v, &v->special, id);
-        if (v->type[k] != MI_TOKEN_UNUSED)
-            r = add_special(v, id, err);
-    }
-    /* A user-defined token may also be one that merges make. */
-    for (size_t k = 0; k < v->n && r == 0; k++) {
-        struct mi_bytes raw = src->tokens[k];
-        size_t i;
-
         mi_buf_clear(&bytes);
-        if (v->type[k] != MI_TOKEN_USER || raw.len == 0 || !decode_bytes(&bytes, raw.at, raw.len))
-            continue;
-        /* The table compares with the piece itself: only where both spellings are one. */
-        if (bytes.len != raw.len || memcmp(bytes.data, raw.at, raw.len) != 0)
-            continue;
-        i = slot_of(v, &v->normal, raw.at, raw.len);
-        if (v->normal.slot[i] < 0)
-            v->normal.slot[i] = (int32_t)k;
+        if (!src->is_bytes ||
+            (raw.len > 0 && mi_bytemap_decode(&bytes, raw.at, raw.len) && bytes.len == raw.len &&
+             memcmp(bytes.data, raw.at, raw.len) == 0))
+            add_to(v, &v->normal, (int32_t)k);
     }
     mi_buf_free(&bytes);
+}
+
+static void index_tokens(struct mi_vocab *v, const struct mi_vocab_tokens *src)
+{
+    init_table(&v->normal, v->n);
+    init_table(&v->special, v->n);
+    for (size_t k = 0; k < v->n; k++) {
+        bool makes = is_text_type(v->type[k]) && is_made(src, v, k);
+
+        add_to(v, makes ? &v->normal : &v->special, (int32_t)k);
+    }
+    add_user(v, src);
+    for (size_t k = 0; k <= v->normal.mask; k++) {
+        size_t len = mi_vocab_text(v, v->normal.slot[k]).len;
+
+        if (len > v->longest)
+            v->longest = len;
+    }
     for (int b = 0; b < 256; b++) {
         char c = (char)b;
 
-        v->byte_id[b] = mi_vocab_find(v, &v->normal, &c, 1);
+        v->byte_id[b] = src->is_bytes ? mi_vocab_find(v, &v->normal, &c, 1) : -1;
     }
-    return r;
 }
 
-int mi_vocab_init(struct mi_vocab *v, const struct mi_vocab_source *src, struct mi_error *err)
+int mi_vocab_init(struct mi_vocab *v, const struct mi_vocab_tokens *src, struct mi_error *err)
 {
     struct mi_buf bytes = {0};
     int r = 0;
 
     *v = (struct mi_vocab){0};
-    if (src->n_tokens == 0 || src->n_tokens > MAX_TOKENS)
+    if (src->n == 0 || src->n > MAX_TOKENS)
         return mi_fail(err, MI_EXIT_DATA, "vocabulary: %zu tokens; from 1 to %d are possible",
-                       src->n_tokens, (int)MAX_TOKENS);
+                       src->n, (int)MAX_TOKENS);
     r = check_distinct(src, err);
     if (r < 0)
         return r;
-    v->n = src->n_tokens;
+    v->n = src->n;
     v->start = mi_alloc_n(v->n + 1, sizeof *v->start);
     v->type = mi_alloc_n(v->n, 1);
     mi_buf_reserve(&bytes, 1);
@@ -293,29 +201,81 @@ int mi_vocab_init(struct mi_vocab *v, const struct mi_vocab_source *src, struct 
     v->start[v->n] = bytes.len;
     v->bytes = bytes.data;
     if (r == 0)
-        r = index_tokens(v, src, err);
-    if (r < 0)
+        index_tokens(v, src);
+    else
         mi_vocab_free(v);
     return r;
 }
 
+void mi_vocab_show(struct mi_vocab *v, const struct mi_decoder *d, bool keeps_user)
+{
+    struct mi_buf b = {0};
+
+    v->shown_start = mi_alloc_n(v->n + 1, sizeof *v->shown_start);
+    mi_buf_reserve(&b, 1);
+    for (size_t k = 0; k < v->n; k++) {
+        struct mi_bytes p = mi_vocab_text(v, (int32_t)k);
+        bool is_kept = v->type[k] == MI_TOKEN_CONTROL || v->type[k] == MI_TOKEN_UNKNOWN ||
+                       (v->type[k] == MI_TOKEN_USER && keeps_user);
+
+        v->shown_start[k] = b.len;
+        if (is_kept)
+            mi_buf_add(&b, p.at, p.len);
+        else
+            mi_decoder_token(d, p.at, p.len, &b);
+    }
+    v->shown_start[v->n] = b.len;
+    v->shown = b.data;
+}
+
+bool mi_vocab_fall_back(struct mi_vocab *v)
+{
+    bool all = true;
+
+    for (int b = 0; b < 256; b++) {
+        char name[8];
+
+        snprintf(name, sizeof name, "<0x%02X>", (unsigned)b);
+        v->byte_id[b] = mi_vocab_find(v, &v->normal, name, 6);
+        if (v->byte_id[b] < 0)
+            v->byte_id[b] = mi_vocab_find(v, &v->special, name, 6);
+        all = all && v->byte_id[b] >= 0;
+    }
+    return all;
+}
+
 /* ---- merges ------------------------------------------------------------------- */
 
-static int add_merge(const struct mi_vocab *v, struct mi_bytes m, size_t rank, struct mi_buf *b,
-                     struct mi_bpe *bpe, struct mi_error *err)
+static bool add_part(const struct mi_vocab_merges *m, struct mi_buf *b, const char *s, size_t n)
 {
-    const char *space = m.len > 1 ? memchr(m.at + 1, ' ', m.len - 1) : NULL;
+    if (m->is_bytes)
+        return mi_bytemap_decode(b, s, n);
+    mi_buf_add(b, s, n);
+    return true;
+}
+
+static int add_merge(const struct mi_vocab *v, const struct mi_vocab_merges *all, size_t rank,
+                     struct mi_buf *b, struct mi_bpe *bpe, struct mi_error *err)
+{
+    struct mi_bytes m = all->merge[rank];
+    const char *space = all->left    ? m.at + all->left[rank]
+                        : m.len > 1 ? memchr(m.at + 1, ' ', m.len - 1)
+                                    : NULL;
     size_t n_left = space ? (size_t)(space - m.at) : 0, cut;
     int32_t left, right, result;
 
     mi_buf_clear(b);
-    if (!space || !decode_bytes(b, m.at, n_left))
+    if (!space || !add_part(all, b, m.at, n_left))
         return mi_fail(err, MI_EXIT_DATA, "vocabulary: merge %zu is no pair of tokens", rank);
     cut = b->len;
-    if (!decode_bytes(b, space + 1, m.len - n_left - 1))
+    if (!add_part(all, b, space + 1, m.len - n_left - 1))
         return mi_fail(err, MI_EXIT_DATA, "vocabulary: merge %zu is no pair of tokens", rank);
     left = mi_vocab_find(v, &v->normal, b->data, cut);
     right = mi_vocab_find(v, &v->normal, b->data + cut, b->len - cut);
+    if (all->prefix > 0 && b->len - cut >= all->prefix) {
+        memmove(b->data + cut, b->data + cut + all->prefix, b->len - cut - all->prefix);
+        b->len -= all->prefix;
+    }
     result = mi_vocab_find(v, &v->normal, b->data, b->len);
     /* Text must not turn into a control token: such a merge is left out. */
     if (result < 0 && mi_vocab_find(v, &v->special, b->data, b->len) >= 0)
@@ -327,18 +287,18 @@ static int add_merge(const struct mi_vocab *v, struct mi_bytes m, size_t rank, s
     return 0;
 }
 
-int mi_vocab_merges(const struct mi_vocab *v, const struct mi_vocab_source *src, struct mi_bpe *bpe,
+int mi_vocab_merges(const struct mi_vocab *v, const struct mi_vocab_merges *m, struct mi_bpe *bpe,
                     struct mi_error *err)
 {
     struct mi_buf b = {0};
     int r = 0;
 
-    if (src->n_merges > MAX_MERGES)
-        return mi_fail(err, MI_EXIT_DATA, "vocabulary: %zu merges; at most %d are possible",
-                       src->n_merges, (int)MAX_MERGES);
-    mi_bpe_init(bpe, src->n_merges);
-    for (size_t k = 0; k < src->n_merges && r == 0; k++)
-        r = add_merge(v, src->merges[k], k, &b, bpe, err);
+    if (m->n > MAX_MERGES)
+        return mi_fail(err, MI_EXIT_DATA, "vocabulary: %zu merges; at most %d are possible", m->n,
+                       (int)MAX_MERGES);
+    mi_bpe_init(bpe, m->n);
+    for (size_t k = 0; k < m->n && r == 0; k++)
+        r = add_merge(v, m, k, &b, bpe, err);
     mi_buf_free(&b);
     return r;
 }
@@ -347,9 +307,10 @@ void mi_vocab_free(struct mi_vocab *v)
 {
     mi_free(v->bytes);
     mi_free(v->start);
+    mi_free(v->shown);
+    mi_free(v->shown_start);
     mi_free(v->type);
     mi_free(v->normal.slot);
     mi_free(v->special.slot);
-    mi_free(v->trie);
     *v = (struct mi_vocab){0};
 }

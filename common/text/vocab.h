@@ -1,11 +1,13 @@
-/* text/vocab.h: the tokens of a byte-level vocabulary, by id, by bytes and by place in a text.
+/* text/vocab.h: the tokens of a vocabulary, by id and by text.
  *
- * Files spell the bytes of normal tokens as printable characters (GPT-2's map); control and
- * user-defined tokens stand as they are. Here all are bytes. */
+ * Each token has the text that the model's algorithm deals with (bytes where it is byte-level,
+ * whose files spell them in GPT-2's printable characters; else the file's own spelling, "▁the")
+ * and the bytes that it stands for in a text (" the"). */
 #ifndef MI_TEXT_VOCAB_H
 #define MI_TEXT_VOCAB_H
 
 #include "text/bpe.h"
+#include "text/decoder.h"
 #include "text/tokenizer.h"
 
 /* Ids by the bytes of their tokens. */
@@ -14,38 +16,49 @@ struct mi_id_table {
     size_t mask;
 };
 
-/* A tree of the texts of special tokens; the children of a node are a list. */
-struct mi_trie_node {
-    uint32_t child, sibling; /* 0: none */
-    int32_t id;              /* of the text that ends here, -1: none */
-    unsigned char byte;
+/* What a file says of its tokens. */
+struct mi_vocab_tokens {
+    const struct mi_bytes *token; /* [n]; empty where an id has none */
+    const unsigned char *type;    /* [n] enum mi_token_type, or 0: undefined */
+    const bool *is_made;          /* [n]: the algorithm may make it of text; NULL: by type */
+    size_t n;
+    bool is_bytes; /* spelled in GPT-2's characters */
 };
 
 struct mi_vocab {
     size_t n;
     char *bytes;                /* of all tokens, one behind the other */
     size_t *start;              /* [n + 1] in bytes */
+    char *shown;                /* the same of what they stand for; NULL: the same bytes */
+    size_t *shown_start;
     unsigned char *type;        /* [n] enum mi_token_type */
-    struct mi_id_table normal;  /* what merging makes */
+    struct mi_id_table normal;  /* what the algorithm makes */
     struct mi_id_table special; /* the others */
-    struct mi_trie_node *trie;  /* [n_trie]; the first is the root */
-    size_t n_trie, trie_cap;
-    bool starts_special[256]; /* first bytes of special tokens */
-    int32_t byte_id[256];     /* the token of a single byte, -1: none */
+    int32_t byte_id[256];       /* the token of a single byte, -1: none */
+    size_t longest;             /* bytes of the longest that is made */
 };
 
-int mi_vocab_init(struct mi_vocab *v, const struct mi_vocab_source *src,
+int mi_vocab_init(struct mi_vocab *v, const struct mi_vocab_tokens *src,
                   struct mi_error *err) MI_MUST_USE;
-/* The merges of src over the ids of v. */
-int mi_vocab_merges(const struct mi_vocab *v, const struct mi_vocab_source *src, struct mi_bpe *b,
+/* What the tokens stand for, where that is not their own bytes. Control tokens stand for
+ * themselves, and so do user-defined ones with `keeps_user`. */
+void mi_vocab_show(struct mi_vocab *v, const struct mi_decoder *d, bool keeps_user);
+/* <0x00> to <0xFF> as the tokens of single bytes; false when one is missing. */
+bool mi_vocab_fall_back(struct mi_vocab *v);
+/* Merges "left right"; where left [n] is not NULL it says where each is cut. is_bytes as for
+ * the tokens; of the right part `prefix` bytes do not go into the result. */
+struct mi_vocab_merges {
+    const struct mi_bytes *merge;
+    const uint32_t *left;
+    size_t n, prefix;
+    bool is_bytes;
+};
+int mi_vocab_merges(const struct mi_vocab *v, const struct mi_vocab_merges *m, struct mi_bpe *b,
                     struct mi_error *err) MI_MUST_USE;
-struct mi_bytes mi_vocab_piece(const struct mi_vocab *v, int32_t id);
+struct mi_bytes mi_vocab_text(const struct mi_vocab *v, int32_t id);  /* as the model has it */
+struct mi_bytes mi_vocab_piece(const struct mi_vocab *v, int32_t id); /* what it stands for */
 int32_t mi_vocab_find(const struct mi_vocab *v, const struct mi_id_table *t, const char *piece,
                       size_t len);
-/* The longest special token that starts at s [len]: its id and length, or -1. User-defined
- * ones count within len, control tokens within control_len. */
-int32_t mi_vocab_special_at(const struct mi_vocab *v, const char *s, size_t len, size_t control_len,
-                            size_t *token_len);
 void mi_vocab_free(struct mi_vocab *v);
 
 #endif

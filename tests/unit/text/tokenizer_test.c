@@ -150,8 +150,8 @@ static void test_refusals(struct mi_arena *a, const struct mi_value *family)
     struct mi_bytes bad_merge = {"zq xj", 5}, no_merge = {"abc", 3};
     int32_t types[8] = {1, 1, 1, 9, 1, 1, 1, 1};
 
-    w.model = "llama";
-    refuse(w, "'llama'", "another kind of tokenizer");
+    w.model = "rwkv";
+    refuse(w, "'rwkv'", "another kind of tokenizer");
     w = v;
     w.pre = "nonsense";
     refuse(w, "smollm", "an unknown pre-tokenizer, with the known ones");
@@ -194,8 +194,17 @@ static void test_control_merge(void)
     struct mi_bytes tokens[] = {{"<a>", 3}, {"<", 1}, {"a", 1}, {">", 1}, {"<a", 2}};
     struct mi_bytes merges[] = {{"< a", 3}, {"<a >", 4}};
     int32_t types[] = {3, 1, 1, 1, 1};
-    struct mi_vocab_source v = {"gpt2", "gpt-2", tokens, 5,  types, merges, 2,
-                                -1,     -1,      -1,     -1, false, false};
+    struct mi_vocab_source v = {.model = "gpt2",
+                                .pre = "gpt-2",
+                                .tokens = tokens,
+                                .n_tokens = 5,
+                                .types = types,
+                                .merges = merges,
+                                .n_merges = 2,
+                                .bos = -1,
+                                .eos = -1,
+                                .eot = -1,
+                                .unk = -1};
     struct mi_tokenizer t;
     struct mi_error err = {0};
     struct mi_digest a, b;
@@ -300,8 +309,10 @@ int main(void)
     mi_tokenizer_free(&t);
     test_refusals(&a, item(families, 0));
     test_control_merge();
-    ok(mi_tokenizer_default_bos("llama-bpe") && !mi_tokenizer_default_bos("gpt-2") &&
-           !mi_tokenizer_default_bos(NULL) && !mi_tokenizer_default_bos("?"),
+    ok(mi_tokenizer_default_bos("gpt2", "llama-bpe") &&
+           !mi_tokenizer_default_bos("gpt2", "gpt-2") &&
+           !mi_tokenizer_default_bos(NULL, NULL) && !mi_tokenizer_default_bos("?", "?") &&
+           mi_tokenizer_default_bos("llama", NULL),
        "which pre-tokenizers mean that BOS is added");
     mi_free(got.at);
     mi_arena_free(&a);
