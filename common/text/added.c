@@ -59,7 +59,7 @@ static size_t spaces_before(const struct mi_traced *t, size_t i, size_t done)
 }
 
 /* The longest allowed token at byte i, as a place in a->token, or -1. */
-static int32_t longest_at(const struct mi_added *a, const struct mi_trie *t,
+static int32_t longest_at(const struct mi_added *a, const struct mi_word_tree *t,
                           const struct mi_traced *text, size_t i, mi_added_allow_fn *allow,
                           void *data, size_t *end)
 {
@@ -69,7 +69,7 @@ static int32_t longest_at(const struct mi_added *a, const struct mi_trie *t,
     for (size_t k = i; k < text->len; k++) {
         int32_t v;
 
-        node = mi_trie_step(t, node, (unsigned char)text->at[k]);
+        node = mi_word_tree_step(t, node, (unsigned char)text->at[k]);
         if (!node)
             break;
         v = t->node[node].value;
@@ -82,7 +82,7 @@ static int32_t longest_at(const struct mi_added *a, const struct mi_trie *t,
     return found;
 }
 
-int32_t mi_added_next(const struct mi_added *a, const struct mi_trie *t,
+int32_t mi_added_next(const struct mi_added *a, const struct mi_word_tree *t,
                       const struct mi_traced *text, struct mi_added_search *s,
                       mi_added_allow_fn *allow, void *data, size_t *begin, size_t *end)
 {
@@ -117,7 +117,7 @@ int32_t mi_added_next(const struct mi_added *a, const struct mi_trie *t,
 void mi_added_free(struct mi_added *a)
 {
     mi_free(a->token);
-    mi_trie_free(&a->raw);
-    mi_trie_free(&a->normal);
+    mi_word_tree_free(&a->raw);
+    mi_word_tree_free(&a->normal);
     *a = (struct mi_added){0};
 }

@@ -3,12 +3,12 @@
 #define MI_TEXT_ADDED_H
 
 #include "text/traced.h"
-#include "text/trie.h"
+#include "text/word_tree.h"
 
 #include <stdbool.h>
 
 struct mi_added_token {
-    struct mi_trie_entry text;     /* borrowed; its value is not used */
+    struct mi_word_tree_entry text;     /* borrowed; its value is not used */
     int32_t id;
     bool is_special;               /* seen only where the caller says so */
     bool is_word;                  /* not inside a word */
@@ -20,7 +20,7 @@ struct mi_added_token {
 struct mi_added {
     struct mi_added_token *token; /* [n] */
     size_t n;
-    struct mi_trie raw, normal; /* values are places in `token` */
+    struct mi_word_tree raw, normal; /* values are places in `token` */
 };
 
 /* Where the search through one text stands. */
@@ -37,7 +37,7 @@ enum { MI_ADDED_LONGEST = 1024 }; /* bytes; bounds the search at one place */
 
 /* The longest token at the first place where there is one: its id (or -1) and its bytes
  * [*begin, *end), white space that goes with it included. */
-int32_t mi_added_next(const struct mi_added *a, const struct mi_trie *t,
+int32_t mi_added_next(const struct mi_added *a, const struct mi_word_tree *t,
                       const struct mi_traced *text, struct mi_added_search *s,
                       mi_added_allow_fn *allow, void *data, size_t *begin, size_t *end);
 void mi_added_free(struct mi_added *a);

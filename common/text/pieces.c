@@ -165,7 +165,7 @@ static void find_ways(struct mi_tokenizer_state *st, const char *s, size_t len)
         for (size_t k = i; k < len; k++) {
             int32_t id;
 
-            node = mi_trie_step(&st->trie, node, (unsigned char)s[k]);
+            node = mi_word_tree_step(&st->trie, node, (unsigned char)s[k]);
             if (!node)
                 break;
             id = st->trie.node[node].value;
@@ -343,7 +343,7 @@ enum { LONGEST_PIECE = 1024 }; /* bounds the search at one place */
 int mi_pieces_by_score(struct mi_tokenizer_state *st, struct mi_error *err)
 {
     size_t n = 0, bytes = 0;
-    struct mi_trie_entry *e;
+    struct mi_word_tree_entry *e;
 
     for (size_t i = 0; i < st->vocab.n; i++)
         if (!isfinite(st->score[i]))
@@ -362,14 +362,14 @@ int mi_pieces_by_score(struct mi_tokenizer_state *st, struct mi_error *err)
 
         if (id < 0)
             continue;
-        e[n++] = (struct mi_trie_entry){p.at, p.len, id};
+        e[n++] = (struct mi_word_tree_entry){p.at, p.len, id};
         bytes += p.len;
     }
     if (bytes >= INT32_MAX) {
         mi_free(e);
         return mi_fail(err, MI_EXIT_DATA, "vocabulary: too many bytes");
     }
-    mi_trie_init(&st->trie, e, n);
+    mi_word_tree_init(&st->trie, e, n);
     mi_free(e);
     return 0;
 }

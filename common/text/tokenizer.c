@@ -55,7 +55,7 @@ static int normalise_added(struct mi_tokenizer_state *st, struct mi_added_token 
 int mi_tokenizer_settle(struct mi_tokenizer_state *st, struct mi_error *err)
 {
     struct mi_added *a = &st->added;
-    struct mi_trie_entry *e = mi_alloc_n(a->n + 1, sizeof *e);
+    struct mi_word_tree_entry *e = mi_alloc_n(a->n + 1, sizeof *e);
     int r = 0;
 
     for (int normal = 0; normal < 2 && r == 0; normal++) {
@@ -74,10 +74,10 @@ int mi_tokenizer_settle(struct mi_tokenizer_state *st, struct mi_error *err)
                             "vocabulary: special token %d has %zu bytes; the limit is %d",
                             (int)k->id, k->text.len, (int)MI_ADDED_LONGEST);
             if (k->text.len > 0)
-                e[n++] = (struct mi_trie_entry){k->text.at, k->text.len, (int32_t)i};
+                e[n++] = (struct mi_word_tree_entry){k->text.at, k->text.len, (int32_t)i};
         }
         if (r == 0)
-            mi_trie_init(normal ? &a->normal : &a->raw, e, n);
+            mi_word_tree_init(normal ? &a->normal : &a->raw, e, n);
     }
     mi_free(e);
     return r;
@@ -91,7 +91,7 @@ void mi_tokenizer_free(struct mi_tokenizer *t)
         return;
     mi_vocab_free(&s->vocab);
     mi_bpe_free(&s->bpe);
-    mi_trie_free(&s->trie);
+    mi_word_tree_free(&s->trie);
     mi_free(s->rank);
     mi_free(s->score);
     mi_normaliser_free(&s->normaliser);

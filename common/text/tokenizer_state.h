@@ -34,7 +34,7 @@ struct mi_tokenizer_state {
     uint32_t *rank;      /* [vocab.n] by falling score */
     double *score;       /* [vocab.n] */
     double worst;        /* score of a character without a token */
-    struct mi_trie trie; /* of what Unigram makes */
+    struct mi_word_tree trie; /* of what Unigram makes */
     int32_t made_unk;    /* what text without a token becomes, -1: it is left out */
     bool falls_back;     /* to the tokens of its bytes first */
     bool fuses_unk, whole_newlines;

@@ -1,4 +1,4 @@
-#include "text/trie.h"
+#include "text/word_tree.h"
 
 #include "base/mem.h"
 
@@ -12,7 +12,7 @@ struct range {
 
 static int by_text(const void *a, const void *b)
 {
-    const struct mi_trie_entry *x = a, *y = b;
+    const struct mi_word_tree_entry *x = a, *y = b;
     size_t n = x->len < y->len ? x->len : y->len;
     int order = memcmp(x->at, y->at, n);
 
@@ -23,22 +23,22 @@ static int by_text(const void *a, const void *b)
     return (x->value > y->value) - (x->value < y->value);
 }
 
-static void add_node(struct mi_trie *t, struct range **todo, size_t *cap, struct range r,
+static void add_node(struct mi_word_tree *t, struct range **todo, size_t *cap, struct range r,
                      unsigned char byte)
 {
     t->node = mi_grow(t->node, &t->cap, t->n + 1, sizeof *t->node);
     *todo = mi_grow(*todo, cap, t->n + 1, sizeof **todo);
     (*todo)[t->n] = r;
-    t->node[t->n++] = (struct mi_trie_node){.value = -1, .byte = byte};
+    t->node[t->n++] = (struct mi_word_tree_node){.value = -1, .byte = byte};
 }
 
 /* Nodes are made level by level: the children of one stand together. */
-void mi_trie_init(struct mi_trie *t, struct mi_trie_entry *entry, size_t n)
+void mi_word_tree_init(struct mi_word_tree *t, struct mi_word_tree_entry *entry, size_t n)
 {
     struct range *todo = NULL;
     size_t cap = 0;
 
-    *t = (struct mi_trie){0};
+    *t = (struct mi_word_tree){0};
     if (n == 0)
         return;
     qsort(entry, n, sizeof *entry, by_text);
@@ -68,7 +68,7 @@ void mi_trie_init(struct mi_trie *t, struct mi_trie_entry *entry, size_t n)
     mi_free(todo);
 }
 
-uint32_t mi_trie_step(const struct mi_trie *t, uint32_t node, unsigned char byte)
+uint32_t mi_word_tree_step(const struct mi_word_tree *t, uint32_t node, unsigned char byte)
 {
     uint32_t lo, hi;
 
@@ -89,8 +89,8 @@ uint32_t mi_trie_step(const struct mi_trie *t, uint32_t node, unsigned char byte
     return 0;
 }
 
-void mi_trie_free(struct mi_trie *t)
+void mi_word_tree_free(struct mi_word_tree *t)
 {
     mi_free(t->node);
-    *t = (struct mi_trie){0};
+    *t = (struct mi_word_tree){0};
 }
