@@ -2,6 +2,8 @@
 #ifndef MI_DATA_DIMS_H
 #define MI_DATA_DIMS_H
 
+#include <stdint.h>
+
 struct mi_dims {
     int n_layers;   /* L */
     int n_heads;    /* H */
@@ -11,6 +13,8 @@ struct mi_dims {
     int d_mlp;      /* M */
     int d_vocab;    /* V */
     int n_ctx;      /* positions that the model was made for */
+    /* Bit s: there is no site s (enum mi_site) in this model; 0: all are there. */
+    uint64_t no_sites;
 };
 
 #endif

@@ -340,7 +340,9 @@ static int edit_part(struct mi_editor_state *st, const struct mi_ready *ready,
 static void visible_keys(const struct mi_editor_state *st, const struct mi_view *view,
                          int64_t position, int64_t *first, int64_t *n)
 {
-    *first = st->window && position - st->window + 1 > 0 ? position - st->window + 1 : 0;
+    int window = st->layers[view->layer].window;
+
+    *first = window && position - window + 1 > 0 ? position - window + 1 : 0;
     *n = (position + 1 < view->width ? position + 1 : view->width) - *first;
 }
 

@@ -229,7 +229,7 @@ static int open_state(struct mi_editor_state *st, struct mi_session *s,
     struct mi_value header = mi_header_new(&a, "act");
     int r = mi_session_header(s, &a, &header, err);
 
-    st->window = s->model.config.window;
+    st->layers = s->model.config.layer;
     st->ready = mi_alloc_zero(st->edits.n, sizeof *st->ready);
     st->file = mi_alloc_zero(3 * st->edits.n, sizeof *st->file);
     set_seeds(st, run_header, seed);

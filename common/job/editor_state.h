@@ -52,10 +52,10 @@ struct mi_editor_state {
     struct mi_material *file; /* [n_files] read or replayed, one a digest or path */
     size_t n_files;
     int64_t seed;
-    int window;        /* of the model's attention, 0: none */
-    size_t n_replayed; /* the first edits, from a run's header */
-    int64_t *seeds;    /* [edits.n] */
-    float *tmp;        /* scratch of edit_rows.c */
+    const struct mi_layer_config *layers; /* of the model: windows of attention */
+    size_t n_replayed;                    /* the first edits, from a run's header */
+    int64_t *seeds;                       /* [edits.n] */
+    float *tmp;                           /* scratch of edit_rows.c */
     size_t cap_tmp;
 };
 

@@ -30,12 +30,15 @@ struct unembed {
  * nothing beside a mean square of 1). */
 static void put_vector(struct unembed *u, int i, const float *v, float sign)
 {
-    const float *g = u->s->model.norm_final;
-    double length = sqrt((double)u->D);
+    const float *g = u->o->is_folded ? u->s->model.norm_final.weight : NULL;
+    double length = sqrt((double)u->D), mean = 0;
 
+    if (u->s->model.config.row->norm == MI_NORM_LAYER)
+        for (int64_t k = 0; k < u->D; k++)
+            mean += (double)v[k] / (double)u->D;
     for (int64_t k = 0; k < u->D; k++)
         u->x[i * u->D + k] =
-            (float)((double)(sign * v[k]) * length * (u->o->is_folded ? (double)g[k] : 1.0));
+            (float)((double)sign * ((double)v[k] - mean) * length * (g ? (double)g[k] : 1.0));
 }
 
 static void measure_row(void *ctx, int64_t i, int thread)

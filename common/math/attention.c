@@ -29,7 +29,8 @@ static struct mi_attention_block make_block(const struct mi_attention *a, int64_
                                             int *row)
 {
     const int group = a->n_heads / a->n_kv_heads, blocks = (a->n_q + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    struct mi_attention_block b = {.d_head = a->d_head, .scale = a->scale, .step = 1};
+    struct mi_attention_block b = {
+        .d_head = a->d_head, .scale = a->scale, .cap = a->cap, .step = 1};
 
     if (heads_together(a)) {
         *head = (int)i * group;
@@ -45,6 +46,7 @@ static struct mi_attention_block make_block(const struct mi_attention *a, int64_
         b.ldq = a->ldq;
         b.ldz = a->ldz;
     }
+    b.slope = a->slope ? a->slope + *head : NULL;
     b.n_keys = a->n_past + *row + 1;
     b.first = a->window > 0 ? b.n_keys - a->window : INT32_MIN / 2; /* before any key */
     b.q = a->q + *row * a->ldq + (int64_t)*head * a->d_head;

@@ -4,6 +4,7 @@
 #ifndef MI_MATH_ATTENTION_KERNEL_H
 #define MI_MATH_ATTENTION_KERNEL_H
 
+#include "math/activation_kernel.h"
 #include "math/linear_kernel.h"
 #include "math/vmath_kernel.h"
 
@@ -73,6 +74,28 @@ static void dot_all(const struct mi_attention_block *b, int n)
         }
 }
 
+/* Soft-cap, and ALiBi: slope (key - query), of row r's scores s[from .. to - 1]. */
+static void bend_scores(const struct mi_attention_block *b, int r, float *s, int from, int to)
+{
+    static const float count[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const lanes up = lanes_load(count);
+    lanes slope;
+
+    if (b->cap > 0)
+        run_cap(s + from, s + from, b->cap, to - from);
+    if (!b->slope)
+        return;
+    slope = lanes_set1(b->slope[b->step ? 0 : r]);
+    for (int j = from; j < to; j += 16) {
+        lanes away = lanes_add(lanes_set1((float)(j - (to - 1))), up);
+        lanes bias = lanes_mul(slope, away);
+        if (j + 16 <= to)
+            lanes_store(s + j, lanes_add(lanes_load(s + j), bias));
+        else
+            lanes_store_part(s + j, lanes_add(lanes_load_part(s + j, to - j), bias), to - j);
+    }
+}
+
 /* scores [rows, from .. n - 1] with -infinity where a row does not see the key. */
 static void run_scores(const struct mi_attention_block *b)
 {
@@ -91,6 +114,8 @@ static void run_scores(const struct mi_attention_block *b)
             lanes_store(s + j, lanes_mul(lanes_load(s + j), scale));
         for (; j < to; j++)
             s[j] = s[j] * b->scale;
+        if (b->cap > 0 || b->slope)
+            bend_scores(b, r, s, from, to);
         for (; j < n; j++)
             s[j] = -INFINITY;
     }

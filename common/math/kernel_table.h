@@ -1,5 +1,6 @@
 /* math/kernel_table.h: the kernels of one instruction set, and the table that names them.
  * Private to math; each kernels_*.c includes it once. */
+#include "math/activation_kernel.h"
 #include "math/attention_kernel.h"
 #include "math/linear_kernel.h"
 #include "math/vmath_kernel.h"
@@ -13,7 +14,13 @@ const struct mi_kernels KERNEL(mi_kernels) = {
     .row = run_row,
     .dot = run_dot,
     .exp_n = run_exp_n,
-    .silu_mul = run_silu_mul,
+    .activate = {[MI_ACTIVATION_SILU] = run_silu_mul,
+                 [MI_ACTIVATION_GELU] = run_gelu_mul,
+                 [MI_ACTIVATION_GELU_TANH] = run_gelu_tanh_mul,
+                 [MI_ACTIVATION_RELU] = run_relu_mul,
+                 [MI_ACTIVATION_RELU2] = run_relu2_mul},
+    .tanh_n = run_tanh_n,
+    .cap = run_cap,
     .exp_sum = run_exp_sum,
     .top = run_top,
     .divide = run_divide,

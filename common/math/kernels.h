@@ -5,6 +5,7 @@
 #define MI_MATH_KERNELS_H
 
 #include "math/quant.h"
+#include "math/vmath.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -45,7 +46,8 @@ static inline bool mi_has_kernels(enum mi_qtype type)
  * multiple of 16, at most row 0's first) are left out: nobody sees them. */
 struct mi_attention_block {
     int rows, n_keys, step, first, from, d_head;
-    float scale;
+    float scale, cap;   /* cap 0: none */
+    const float *slope; /* ALiBi: row r's at r, or at 0 where step is 1; NULL: none */
     const float *q, *keys, *values;
     int64_t ldq, ldk, ldv, ldz;
     float *z;
@@ -68,7 +70,10 @@ struct mi_kernels {
     float (*dot)(const float *x, const float *w, int64_t k);
 
     void (*exp_n)(float *y, const float *x, int64_t n);
-    void (*silu_mul)(float *y, const float *g, const float *u, int64_t n); /* u may be NULL */
+    /* By enum mi_activation (vmath.h); u may be NULL. */
+    void (*activate[MI_ACTIVATIONS])(float *y, const float *g, const float *u, int64_t n);
+    void (*tanh_n)(float *y, const float *x, int64_t n);
+    void (*cap)(float *y, const float *x, float cap, int64_t n);
 
     /* y = exp(x - top); their canonical sum, where x [n] starts at element `at` (a multiple
      * of 16) of a row whose elements before it have no weight. */

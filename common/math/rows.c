@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/par.h"
 #include "math/kernels.h"
+#include "math/linear.h"
 #include "math/vmath.h"
 
 #include <math.h>
@@ -18,8 +19,8 @@ struct rows_work {
     int m;
     int64_t k;
     const float *w; /* one number a row, or a row */
-    float eps;
-    int step; /* rows in a task */
+    float eps;      /* or the one number of the operation */
+    int step;       /* rows in a task */
     const struct mi_kernels *kernels;
     void (*row)(const struct rows_work *w, int i);
 };
@@ -100,30 +101,105 @@ void mi_rows_add(float *y, int64_t ldy, const float *x, int64_t ldx, int m, int6
         .y = y, .ldy = ldy, .x = x, .ldx = ldx, .m = m, .k = k, .row = add_row});
 }
 
+/* The sum in the canonical order: a dot product with ones. */
+static void centre_row(const struct rows_work *w, int i)
+{
+    float *y = w->y + i * w->ldy, sum = 0.0f;
+    const float *x = w->x + i * w->ldx;
+
+    for (int64_t j = 0; j < w->k; j += MI_LINEAR_BLOCK) {
+        int64_t n = w->k - j < MI_LINEAR_BLOCK ? w->k - j : MI_LINEAR_BLOCK;
+        float s = w->kernels->dot(x + j, w->w, n);
+
+        sum = j ? sum + s : s;
+    }
+    sum /= (float)w->k;
+    for (int64_t j = 0; j < w->k; j++)
+        y[j] = x[j] - sum;
+}
+
+void mi_rows_centre(float *y, int64_t ldy, const float *x, int64_t ldx, int m, int64_t k)
+{
+    float ones[MI_LINEAR_BLOCK];
+
+    for (int i = 0; i < MI_LINEAR_BLOCK; i++)
+        ones[i] = 1.0f;
+    run_rows(&(struct rows_work){
+        .y = y, .ldy = ldy, .x = x, .ldx = ldx, .m = m, .k = k, .w = ones, .row = centre_row});
+}
+
+static void rescale_row(const struct rows_work *w, int i)
+{
+    float *y = w->y + i * w->ldy;
+
+    for (int64_t j = 0; j < w->k; j++)
+        y[j] *= w->eps;
+}
+
+void mi_rows_scale(float *y, int64_t ldy, int m, int64_t k, float by)
+{
+    run_rows(
+        &(struct rows_work){.y = y, .ldy = ldy, .m = m, .k = k, .eps = by, .row = rescale_row});
+}
+
+static void clamp_row(const struct rows_work *w, int i)
+{
+    float *y = w->y + i * w->ldy;
+
+    for (int64_t j = 0; j < w->k; j++)
+        y[j] = y[j] > w->eps ? w->eps : y[j] < -w->eps ? -w->eps : y[j];
+}
+
+void mi_rows_clamp(float *y, int64_t ldy, int m, int64_t k, float most)
+{
+    run_rows(
+        &(struct rows_work){.y = y, .ldy = ldy, .m = m, .k = k, .eps = most, .row = clamp_row});
+}
+
+static void bias_row(const struct rows_work *w, int i)
+{
+    float *y = w->y + i * w->ldy;
+
+    for (int64_t j = 0; j < w->k; j++)
+        y[j] += w->w[j];
+}
+
+void mi_rows_bias(float *y, int64_t ldy, int m, int64_t k, const float *w)
+{
+    run_rows(&(struct rows_work){.y = y, .ldy = ldy, .m = m, .k = k, .w = w, .row = bias_row});
+}
+
+static void softmax_row(const struct rows_work *w, int i)
+{
+    float *y = w->y + i * w->ldy;
+    float sum = w->kernels->exp_sum(y, y, w->kernels->top(y, w->k), w->k, 0);
+
+    w->kernels->divide(y, y, sum, w->k);
+}
+
+void mi_rows_softmax(float *y, int64_t ldy, int m, int64_t k)
+{
+    run_rows(&(struct rows_work){.y = y, .ldy = ldy, .m = m, .k = k, .row = softmax_row});
+}
+
 /* ---- rotary embedding ------------------------------------------------------------------ */
 
-void mi_rope_init(struct mi_rope *r, int n_rot, int64_t n_pos, double base, double freq_scale,
-                  const float *factor)
+void mi_rope_init(struct mi_rope *r, int n_rot, int64_t n_pos, const double *step, double magnitude)
 {
     const int half = n_rot / 2;
+    bool is_paired = r->is_paired;
 
     mi_rope_free(r);
-    r->n_rot = n_rot;
-    r->n_pos = n_pos;
+    *r = (struct mi_rope){.n_rot = n_rot, .is_paired = is_paired, .n_pos = n_pos};
     r->cosine = mi_alloc_n((size_t)n_pos * (size_t)half, sizeof *r->cosine);
     r->sine = mi_alloc_n((size_t)n_pos * (size_t)half, sizeof *r->sine);
-    for (int i = 0; i < half; i++) {
-        double step = mi_pow(base, -2.0 * i / n_rot) * freq_scale;
-
-        if (factor)
-            step /= (double)factor[i];
+    for (int i = 0; i < half; i++)
         for (int64_t p = 0; p < n_pos; p++) {
             double s, c;
-            mi_sincos((double)p * step, &s, &c);
-            r->cosine[p * half + i] = (float)c;
-            r->sine[p * half + i] = (float)s;
+            mi_sincos((double)p * step[i], &s, &c);
+            r->cosine[p * half + i] = (float)(c * magnitude);
+            r->sine[p * half + i] = (float)(s * magnitude);
         }
-    }
 }
 
 void mi_rope_free(struct mi_rope *r)
@@ -150,6 +226,15 @@ static void rotate(float *a, float *b, const float *c, const float *s, int n)
     }
 }
 
+static void rotate_neighbours(float *a, const float *c, const float *s, int n)
+{
+    for (int i = 0; i < n; i++) {
+        float x = a[2 * i], y = a[2 * i + 1];
+        a[2 * i] = x * c[i] - y * s[i];
+        a[2 * i + 1] = y * c[i] + x * s[i];
+    }
+}
+
 static void rope_task(void *ctx, int64_t task, int thread)
 {
     const struct rope_work *w = ctx;
@@ -162,7 +247,10 @@ static void rope_task(void *ctx, int64_t task, int thread)
         const float *s = w->rope->sine + (int64_t)w->pos[i] * half;
         for (int h = 0; h < w->n_heads; h++) {
             float *y = w->y + i * w->ldy + (int64_t)h * w->d_head;
-            rotate(y, y + half, c, s, half);
+            if (w->rope->is_paired)
+                rotate_neighbours(y, c, s, half);
+            else
+                rotate(y, y + half, c, s, half);
         }
     }
 }

@@ -6,6 +6,7 @@
 #ifndef MI_MATH_ROWS_H
 #define MI_MATH_ROWS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* scale[m] = sqrt(mean_k x[m, k]^2 + eps): what RMSNorm divides by. */
@@ -19,18 +20,28 @@ void mi_rows_mul(float *y, int64_t ldy, const float *x, int64_t ldx, int m, int6
 /* y[m, k] += x[m, k]. */
 void mi_rows_add(float *y, int64_t ldy, const float *x, int64_t ldx, int m, int64_t k);
 
-/* Rotary position embedding in pairs (i, i + n_rot / 2) of each head ("NEOX" layout).
- * cosine, sine [n_pos_max, n_rot / 2] as mi_rope_table filled them. */
+/* y[m, k] = x[m, k] - mean_k x[m, k]. In place allowed. */
+void mi_rows_centre(float *y, int64_t ldy, const float *x, int64_t ldx, int m, int64_t k);
+/* y[m, k] *= by; y[m, k] = min(max(y, -most), most); y[m, k] += w[k]. */
+void mi_rows_scale(float *y, int64_t ldy, int m, int64_t k, float by);
+void mi_rows_clamp(float *y, int64_t ldy, int m, int64_t k, float most);
+void mi_rows_bias(float *y, int64_t ldy, int m, int64_t k, const float *w);
+/* Softmax over each row, in place; the sum in the canonical order. */
+void mi_rows_softmax(float *y, int64_t ldy, int m, int64_t k);
+
+/* Rotary position embedding of the first n_rot coordinates of each head: in pairs
+ * (i, i + n_rot / 2) ("NEOX" layout), or of neighbours (2i, 2i + 1). */
 struct mi_rope {
-    int n_rot;     /* rotated coordinates of a head, even */
-    int64_t n_pos; /* rows of the tables */
-    float *cosine; /* [n_pos, n_rot / 2] */
+    int n_rot;      /* rotated coordinates of a head, even */
+    bool is_paired; /* neighbours */
+    int64_t n_pos;  /* rows of the tables */
+    float *cosine;  /* [n_pos, n_rot / 2] */
     float *sine;
 };
-/* theta(pos, i) = pos * base^(-2i / n_rot) * freq_scale / factor[i] (factor may be NULL),
- * in double, rounded once. Frees nothing; a table grows by being made again. */
-void mi_rope_init(struct mi_rope *r, int n_rot, int64_t n_pos, double base, double freq_scale,
-                  const float *factor);
+/* Angle pos * step[i], i < n_rot / 2, in double; cos and sin times `magnitude`, rounded once.
+ * Keeps is_paired. A table grows by being made again. */
+void mi_rope_init(struct mi_rope *r, int n_rot, int64_t n_pos, const double *step,
+                  double magnitude);
 void mi_rope_free(struct mi_rope *r);
 /* Rotates y [m, n_heads, d_head] in place; row r stands at position pos[r]. */
 void mi_rope_apply(float *y, int64_t ldy, int m, int n_heads, int d_head, const int32_t *pos,
@@ -40,6 +51,7 @@ void mi_rope_apply(float *y, int64_t ldy, int m, int n_heads, int d_head, const 
  *
  *     s[h, i, j] = scale * dot(q[i, h, :], k[j, h / group, :])    j <= i + n_past, and
  *                                                        i + n_past - j < window (0: all)
+ *     s is soft-capped, then ALiBi is added, where the model has them
  *     p = softmax over j;   z[i, h, :] = sum_j p[h, i, j] v[j, h / group, :]
  *
  * One formula whether or not anybody listens: keys in tiles on an absolute grid of 16
@@ -60,6 +72,8 @@ struct mi_key_run {
 struct mi_attention {
     int n_q, n_past, n_heads, n_kv_heads, d_head, window;
     float scale;
+    float cap;          /* soft-cap of the scores: cap tanh(s / cap); 0: none */
+    const float *slope; /* [H] ALiBi: slope[h] (j - i - n_past) is added; NULL: none */
     const float *q, *keys, *values;
     int64_t ldq, ldk, ldv, ldz;
     float *z;

@@ -203,6 +203,8 @@ struct array_work {
     const float *a, *b;
     int64_t n;
     const struct mi_kernels *kernels;
+    enum mi_activation kind;
+    float cap;
 };
 
 static int64_t piece_at(const struct array_work *w, int64_t task)
@@ -221,36 +223,53 @@ static void exp_task(void *ctx, int64_t task, int thread)
     w->kernels->exp_n(w->y + i, w->a + i, piece_at(w, task));
 }
 
-static void silu_task(void *ctx, int64_t task, int thread)
+static void activate_task(void *ctx, int64_t task, int thread)
 {
     const struct array_work *w = ctx;
     int64_t i = task * PIECE;
 
     (void)thread;
-    w->kernels->silu_mul(w->y + i, w->a + i, w->b ? w->b + i : NULL, piece_at(w, task));
+    w->kernels->activate[w->kind](w->y + i, w->a + i, w->b ? w->b + i : NULL, piece_at(w, task));
 }
 
-static void run_pieces(void (*task)(void *, int64_t, int), float *y, const float *a, const float *b,
-                       int64_t n)
+static void cap_task(void *ctx, int64_t task, int thread)
 {
-    struct array_work w = {y, a, b, n, mi_kernels()};
+    const struct array_work *w = ctx;
+    int64_t i = task * PIECE;
 
-    mi_par_for((n + PIECE - 1) / PIECE, task, &w);
+    (void)thread;
+    w->kernels->cap(w->y + i, w->a + i, w->cap, piece_at(w, task));
+}
+
+static void run_pieces(void (*task)(void *, int64_t, int), struct array_work *w)
+{
+    w->kernels = mi_kernels();
+    mi_par_for((w->n + PIECE - 1) / PIECE, task, w);
 }
 
 void mi_expf_n(float *y, const float *x, int64_t n)
 {
-    run_pieces(exp_task, y, x, NULL, n);
+    run_pieces(exp_task, &(struct array_work){.y = y, .a = x, .n = n});
+}
+
+void mi_activate(enum mi_activation kind, float *y, const float *g, const float *u, int64_t n)
+{
+    run_pieces(activate_task, &(struct array_work){.y = y, .a = g, .b = u, .n = n, .kind = kind});
+}
+
+void mi_soft_cap(float *y, const float *x, float cap, int64_t n)
+{
+    run_pieces(cap_task, &(struct array_work){.y = y, .a = x, .n = n, .cap = cap});
 }
 
 void mi_silu_mul(float *y, const float *g, const float *u, int64_t n)
 {
-    run_pieces(silu_task, y, g, u, n);
+    mi_activate(MI_ACTIVATION_SILU, y, g, u, n);
 }
 
 void mi_silu(float *y, const float *g, int64_t n)
 {
-    run_pieces(silu_task, y, g, NULL, n);
+    mi_activate(MI_ACTIVATION_SILU, y, g, NULL, n);
 }
 
 /* Box and Muller 1958: two uniform numbers make two normal ones. */

@@ -8,6 +8,18 @@
 /* exp(x) = 2^n exp(r), n the nearest integer to x / ln 2; exp(r) on |r| <= ln 2 / 2 by the
  * polynomial of Cephes' expf (Moshier). Arguments beyond the range of float results are
  * moved to its edge, where the result is 0 or infinity. */
+ALWAYS_INLINE lanes lanes_exp_less_1(lanes r)
+{
+    lanes p = lanes_set1(1.9875691500e-4f);
+
+    p = lanes_fma(p, r, lanes_set1(1.3981999507e-3f));
+    p = lanes_fma(p, r, lanes_set1(8.3334519073e-3f));
+    p = lanes_fma(p, r, lanes_set1(4.1665795894e-2f));
+    p = lanes_fma(p, r, lanes_set1(1.6666665459e-1f));
+    p = lanes_fma(p, r, lanes_set1(5.0000001201e-1f));
+    return lanes_fma(p, lanes_mul(r, r), r);
+}
+
 ALWAYS_INLINE lanes lanes_exp(lanes x)
 {
     const lanes magic = lanes_set1(LANES_MAGIC);
@@ -18,13 +30,7 @@ ALWAYS_INLINE lanes lanes_exp(lanes x)
     n = lanes_sub(t, magic);
     r = lanes_fma(n, lanes_set1(-0x1.62e43p-1f), x);
     r = lanes_fma(n, lanes_set1(0x1.05c61p-29f), r);
-    p = lanes_set1(1.9875691500e-4f);
-    p = lanes_fma(p, r, lanes_set1(1.3981999507e-3f));
-    p = lanes_fma(p, r, lanes_set1(8.3334519073e-3f));
-    p = lanes_fma(p, r, lanes_set1(4.1665795894e-2f));
-    p = lanes_fma(p, r, lanes_set1(1.6666665459e-1f));
-    p = lanes_fma(p, r, lanes_set1(5.0000001201e-1f));
-    p = lanes_fma(p, lanes_mul(r, r), r);
+    p = lanes_exp_less_1(r);
     p = lanes_add(p, lanes_set1(1.0f));
     return lanes_times_pow2(p, t);
 }

@@ -10,6 +10,8 @@
 #ifndef MI_MODEL_ARCHITECTURE_H
 #define MI_MODEL_ARCHITECTURE_H
 
+#include "math/vmath.h"
+
 #include <stdbool.h>
 
 enum mi_norm_kind {
@@ -24,41 +26,42 @@ enum mi_position_kind {
     MI_POSITION_NONE,
 };
 
-enum mi_activation {
-    MI_ACTIVATION_SILU,
-    MI_ACTIVATION_GELU,      /* x Phi(x), by erf */
-    MI_ACTIVATION_GELU_TANH, /* "gelu_new", "gelu_pytorch_tanh" */
-    MI_ACTIVATION_RELU,
-    MI_ACTIVATION_RELU2, /* relu(x)^2 */
-};
-
 /* What a row can say beside kinds. */
 enum {
-    MI_TRAIT_PERMUTED = 1 << 0,    /* GGUF: row 2i + b of a q or k head is row b K/2 + i of HF's */
-    MI_TRAIT_PAIRS = 1 << 1,       /* HF's own order rotates pairs (2i, 2i + 1), not (i, i + n/2) */
-    MI_TRAIT_PARALLEL = 1 << 2,    /* unless key use_parallel_residual says otherwise */
-    MI_TRAIT_PLAIN_MLP = 1 << 3,   /* act(up h), no gate */
-    MI_TRAIT_NO_PRE_NORM = 1 << 4, /* no N1, N2 */
-    MI_TRAIT_POST_NORM = 1 << 5,   /* P1, P2 must be there */
-    MI_TRAIT_BARE_NORM = 1 << 6,   /* norms have neither weight nor bias */
-    MI_TRAIT_NORM_BIAS = 1 << 7,   /* norms must have a bias */
-    MI_TRAIT_QKV_BIAS = 1 << 8,    /* must be there; where it need not, */
-    MI_TRAIT_O_BIAS = 1 << 9,      /* a source may have it */
-    MI_TRAIT_MLP_BIAS = 1 << 10,   /* up and down */
-    MI_TRAIT_LOGIT_BIAS = 1 << 11, /* output.bias */
-    MI_TRAIT_QK_NORM = 1 << 12,    /* must be there; shapes say whether a head or all of q */
-    MI_TRAIT_EMBED_NORM = 1 << 13, /* token_embd_norm */
-    MI_TRAIT_EMBED_ROOT = 1 << 14, /* embedding * sqrt(D) */
-    MI_TRAIT_LOGIT_DIVIDE = 1 << 15,  /* key logit_scale divides; else it multiplies */
-    MI_TRAIT_EXPERTS = 1 << 16,       /* must have experts; where it need not, key expert_count */
-    MI_TRAIT_EXPERT_RENORM = 1 << 17, /* weights of the chosen experts sum to 1 */
-    MI_TRAIT_SHARED_EXPERT = 1 << 18, /* one more expert, for every token, behind a gate */
-    MI_TRAIT_LOCAL_ROTARY = 1 << 19,  /* only layers with a window rotate (cohere2) */
-    MI_TRAIT_TWO_ROTARIES = 1 << 20,  /* layers with a window rotate by freq_base_swa, unscaled */
-    MI_TRAIT_NO_SCALE = 1 << 21,      /* scores are not divided by sqrt(K) (gpt-neo) */
-    MI_TRAIT_CROSSED_NORMS = 1 << 22, /* attn_norm_2, when there, is N1, and attn_norm is N2 */
-    MI_TRAIT_PARALLEL_BARE = 1 << 23, /* parallel where ffn_norm is not there, whatever the key */
+    /* rotation */
+    MI_TRAIT_PERMUTED = 1 << 0, /* GGUF: row 2i + b of a q or k head is row b K/2 + i of HF's */
+    MI_TRAIT_PAIRS = 1 << 1,    /* HF's own order rotates pairs (2i, 2i + 1), not (i, i + n/2) */
+    MI_TRAIT_LOCAL_ROTARY = 1 << 2, /* where some layers have a window, only they rotate */
+    MI_TRAIT_TWO_ROTARIES = 1 << 3, /* layers with a window rotate by freq_base_swa, unscaled */
+    /* the block */
+    MI_TRAIT_PARALLEL = 1 << 4,       /* unless key use_parallel_residual says otherwise */
+    MI_TRAIT_PARALLEL_BARE = 1 << 5,  /* parallel where ffn_norm is not there, whatever the key */
+    MI_TRAIT_NO_PRE_NORM = 1 << 6,    /* no N1, N2 */
+    MI_TRAIT_POST_NORM = 1 << 7,      /* P1, P2 */
+    MI_TRAIT_BARE_NORM = 1 << 8,      /* norms have neither weight nor bias */
+    MI_TRAIT_NORM_BIAS = 1 << 9,      /* norms must have a bias */
+    MI_TRAIT_TWO_NORMS = 1 << 10,     /* N2 must be there, in parallel blocks too */
+    MI_TRAIT_CROSSED_NORMS = 1 << 11, /* attn_norm_2, when there, is N1, and attn_norm is N2 */
+    MI_TRAIT_QK_NORM = 1 << 12,   /* must be there; shapes say whether of a head or of all of q */
+    MI_TRAIT_NO_SCALE = 1 << 13,  /* scores are not divided by sqrt(K) */
+    MI_TRAIT_PLAIN_MLP = 1 << 14, /* act(up h), no gate */
+    /* biases that must be there; where they need not, a file may have them */
+    MI_TRAIT_QKV_BIAS = 1 << 15,
+    MI_TRAIT_O_BIAS = 1 << 16,
+    MI_TRAIT_MLP_BIAS = 1 << 17, /* up and down */
+    MI_TRAIT_LOGIT_BIAS = 1 << 18,
+    /* the two ends */
+    MI_TRAIT_EMBED_NORM = 1 << 19,   /* token_embd_norm */
+    MI_TRAIT_EMBED_ROOT = 1 << 20,   /* embedding * sqrt(D) */
+    MI_TRAIT_LOGIT_DIVIDE = 1 << 21, /* key logit_scale divides; else it multiplies */
+    /* mixtures of experts */
+    MI_TRAIT_EXPERTS = 1 << 22, /* must have experts; where it need not, key expert_count says */
+    MI_TRAIT_EXPERT_RENORM = 1 << 23, /* weights of the chosen experts sum to 1 */
+    MI_TRAIT_SHARED_EXPERT = 1 << 24, /* one more expert, for every token */
 };
+
+#define MI_TRAITS_ALL_BIASES \
+    (MI_TRAIT_NORM_BIAS | MI_TRAIT_QKV_BIAS | MI_TRAIT_O_BIAS | MI_TRAIT_MLP_BIAS)
 
 struct mi_architecture {
     const char *name;        /* general.architecture of GGUF */
@@ -68,18 +71,20 @@ struct mi_architecture {
     enum mi_position_kind position;
     enum mi_activation activation;
     unsigned traits;
-    /* Defaults of keys. */
-    int window_period;          /* sliding_window_pattern: layer i has the window when i % period <
-                                period - 1; 0: every layer */
-    int window;                 /* sliding_window */
-    int unrotated_period;       /* every so many layers do not rotate; 0: all do (smollm3: 4) */
-    float score_cap, logit_cap; /* soft-caps; 0: none */
+    /* Defaults of keys; 0: none. */
+    int window;                 /* attention.sliding_window */
+    int window_period;          /* attention.sliding_window_pattern: layer i has the window when
+                          i % period < period - 1; 0: every layer */
+    int unrotated_period;       /* the last of every so many layers does not rotate */
+    int wide_scale_layers;      /* a model of so many layers scales scores by sqrt(H / D) */
+    double local_base;          /* rope.freq_base_swa; 0: as rope.freq_base */
+    float score_cap, logit_cap; /* attn_logit_softcapping, final_logit_softcapping */
 };
 
 const struct mi_architecture *mi_architectures(int *n);
 /* By GGUF's name; NULL: not known. */
 const struct mi_architecture *mi_architecture_find(const char *name);
-/* By Hugging Face's model_type. Some rows are told apart by more than it (see families). */
+/* By Hugging Face's model_type; NULL: not known. */
 const struct mi_architecture *mi_architecture_of_type(const char *model_type);
 
 #endif

@@ -56,8 +56,10 @@ static struct mi_attention make_job(const struct mi_pass *p, int layer, int i, i
         .n_heads = d->n_heads,
         .n_kv_heads = d->n_kv_heads,
         .d_head = d->d_head,
-        .window = c->window,
+        .window = c->layer[layer].window,
         .scale = c->attention_scale,
+        .cap = c->score_cap,
+        .slope = p->m->alibi,
         .q = q + live_row * hk,
         .keys = cache ? cache->layer_keys[layer] : k + p->first_row[i] * kvk,
         .values = cache ? cache->layer_values[layer] : v + p->first_row[i] * kvk,
@@ -209,6 +211,7 @@ int mi_pass_result(struct mi_pass *p, int layer, float *out)
     const struct mi_dims *d = &p->m->config.dims;
     int64_t hk = (int64_t)d->n_heads * d->d_head, hd = (int64_t)d->n_heads * d->d_model;
     const float *z = p->s->z.at;
+    float by = p->m->config.has_post_norm ? 1 : p->m->config.residual_scale;
     int n_block = RESULT_NUMBERS / hd < 1 ? 1 : (int)(RESULT_NUMBERS / hd), rc = 0;
     float *result, *before;
 
@@ -237,6 +240,8 @@ int mi_pass_result(struct mi_pass *p, int layer, float *out)
         };
 
         compute_result(p->s, &w);
+        if (by != 1)
+            mi_rows_scale(result, hd, w.n, hd, by);
         memcpy(before, result, (size_t)w.n * (size_t)hd * sizeof(float));
         rc = mi_pass_visit(p, &view);
         if (rc == 0 && view.is_written)

@@ -1,188 +1,35 @@
-/* model/config.c: hyperparameters of a source; see config.h. */
+/* model/config.c: hyperparameters of a store; see config.h. */
 #include "model/config.h"
 
 #include "base/mem.h"
+#include "model/config_keys.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* What a source says, with where to complain. */
-struct reading {
-    const struct mi_store *s;
-    const struct mi_architecture *a;
-    struct mi_error *err;
-    char key[96];
-};
-
-/* "llama.block_count" for "block_count". */
-static const char *full_key(struct reading *r, const char *suffix)
+static bool has_trait(const struct mi_reading *r, unsigned trait)
 {
-    snprintf(r->key, sizeof(r->key), "%s.%s", r->a->name, suffix);
-    return r->key;
+    return (r->a->traits & trait) != 0;
 }
 
-/* The value of a key; an array of equal elements counts as its element. NULL: not there. */
-static const struct mi_value *find(const struct reading *r, const char *suffix)
-{
-    const struct mi_value *v = mi_get(&r->s->keys, suffix);
-
-    if (!mi_is(v, MI_ARRAY) || v->as.array.n == 0)
-        return v;
-    for (size_t i = 1; i < v->as.array.n; i++)
-        if (!mi_value_equal(&v->as.array.item[i], &v->as.array.item[0]))
-            return v;
-    return &v->as.array.item[0];
-}
-
-static bool is_number(const struct mi_value *v)
-{
-    return mi_is(v, MI_INT) || mi_is(v, MI_REAL);
-}
-
-static double number(const struct mi_value *v)
-{
-    return v->kind == MI_INT ? (double)v->as.integer : v->as.real;
-}
-
-/* Integer in [least, most]; absent: `otherwise`, or a failure where that is negative. */
-static int read_size(struct reading *r, const char *suffix, int otherwise, int least, int most,
-                     int *out)
-{
-    const char *key = full_key(r, suffix);
-    const struct mi_value *v = find(r, suffix);
-    int64_t i;
-
-    if (!v) {
-        *out = otherwise;
-        return otherwise >= 0 ? 0 : mi_fail(r->err, MI_EXIT_DATA, "key '%s' is missing", key);
-    }
-    if (v->kind != MI_INT)
-        return mi_fail(r->err, MI_EXIT_DATA,
-                       "key '%s' is not one whole number for all layers: not supported", key);
-    i = v->as.integer;
-    if (i < least || i > most)
-        return mi_fail(r->err, MI_EXIT_DATA, "key '%s' is %lld: not in %d to %d", key, (long long)i,
-                       least, most);
-    *out = (int)i;
-    return 0;
-}
-
-/* Finite number above 0; absent: `otherwise`, or a failure where that is 0. */
-static int read_positive(struct reading *r, const char *suffix, double otherwise, double *out)
-{
-    const char *key = full_key(r, suffix);
-    const struct mi_value *v = find(r, suffix);
-
-    *out = otherwise;
-    if (!v)
-        return otherwise > 0 ? 0 : mi_fail(r->err, MI_EXIT_DATA, "key '%s' is missing", key);
-    *out = is_number(v) ? number(v) : (double)NAN;
-    if (!isfinite(*out) || *out <= 0)
-        return mi_fail(r->err, MI_EXIT_DATA, "key '%s' is not a number above 0", key);
-    return 0;
-}
-
-/* Keys that change the computation in ways that the common block has not, with the value at
- * which they change nothing. A key that is absent is neutral. */
-static const struct {
-    const char *suffix;
-    double neutral;
-} unsupported[] = {
-    {"expert_count", 0},
-    {"expert_used_count", 0},
-    {"leading_dense_block_count", 0},
-    {"nextn_predict_layers", 0},
-    {"use_parallel_residual", 0},
-    {"attn_logit_softcapping", 0},
-    {"final_logit_softcapping", 0},
-    {"router_logit_softcapping", 0},
-    {"attention.clamp_kqv", 0},
-    {"attention.max_alibi_bias", 0},
-    {"attention.causal", 1},
-    {"attention.key_length_mla", 0},
-    {"attention.q_lora_rank", 0},
-    {"attention.kv_lora_rank", 0},
-    {"attention.shared_kv_layers", 0},
-    {"attention.sliding_window_pattern", 0},
-    {"attention.temperature_scale", 0},
-    {"attention.temperature_length", 0},
-    {"attention.output_scale", 1},
-    {"attention.value_scale", 1},
-    {"rope.scaling.attn_factor", 1},
-    {"embedding_scale", 1},
-    {"residual_scale", 1},
-    {"logit_scale", 1},
-    {"activation_sparsity_scale", 0},
-};
-
-static int refuse_unsupported(struct reading *r)
-{
-    for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
-        const struct mi_value *v = find(r, unsupported[i].suffix);
-        double x = (double)NAN;
-
-        if (!v)
-            continue;
-        if (v->kind == MI_BOOL)
-            x = v->as.flag ? 1 : 0;
-        else if (is_number(v))
-            x = number(v);
-        if (!(x == unsupported[i].neutral))
-            return mi_fail(r->err, MI_EXIT_DATA,
-                           "key '%s' asks for a computation that is not supported",
-                           full_key(r, unsupported[i].suffix));
-    }
-    return 0;
-}
-
-static int read_rope(struct reading *r, struct mi_config *c)
-{
-    struct mi_rotary *rot = &c->rotary[0];
-    const struct mi_value *type = find(r, "rope.scaling.type");
-    double factor = 1;
-    int rc = read_size(r, "rope.dimension_count", c->dims.d_head, 2, c->dims.d_head, &rot->n_rot);
-
-    if (rc == 0)
-        rc = read_positive(r, "rope.freq_base", 10000, &rot->base);
-    if (rc == 0) /* the older name first; the newer one wins */
-        rc = read_positive(r, "rope.scale_linear", 1, &factor);
-    if (rc == 0)
-        rc = read_positive(r, "rope.scaling.factor", factor, &factor);
-    if (rc < 0)
-        return rc;
-    if (rot->n_rot % 2 != 0 || (c->is_permuted && rot->n_rot != c->dims.d_head))
-        return mi_fail(r->err, MI_EXIT_DATA,
-                       "key '%s' is %d where heads have %d coordinates: not supported",
-                       full_key(r, "rope.dimension_count"), rot->n_rot, c->dims.d_head);
-    if (type && type->kind != MI_STR)
-        return mi_fail(r->err, MI_EXIT_DATA, "key '%s' is not a string",
-                       full_key(r, "rope.scaling.type"));
-    if (type && strcmp(type->as.bytes.at, "none") == 0)
-        factor = 1;
-    else if (type && strcmp(type->as.bytes.at, "linear") != 0)
-        return mi_fail(r->err, MI_EXIT_DATA,
-                       "key '%s' is '%.80s': only none and linear are supported",
-                       full_key(r, "rope.scaling.type"), type->as.bytes.at);
-    rot->factor = factor;
-    return 0;
-}
-
-static int read_heads(struct reading *r, struct mi_config *c)
+static int read_heads(struct mi_reading *r, struct mi_config *c)
 {
     struct mi_dims *d = &c->dims;
-    int d_value = 0, rc = read_size(r, "attention.head_count", -1, 1, 1024, &d->n_heads);
+    int d_value = 0, rc = mi_reading_size(r, "attention.head_count", -1, 1, 1024, &d->n_heads);
 
     if (rc == 0)
-        rc = read_size(r, "attention.head_count_kv", d->n_heads, 1, d->n_heads, &d->n_kv_heads);
+        rc = mi_reading_size(r, "attention.head_count_kv", d->n_heads, 1, d->n_heads,
+                             &d->n_kv_heads);
     if (rc < 0)
         return rc;
     if (d->n_heads % d->n_kv_heads != 0)
         return mi_fail(r->err, MI_EXIT_DATA, "%d heads do not share %d key and value heads evenly",
                        d->n_heads, d->n_kv_heads);
-    rc = read_size(r, "attention.key_length", d->d_model / d->n_heads, 2, 1024, &d->d_head);
+    rc = mi_reading_size(r, "attention.key_length", d->d_model / d->n_heads, 2, MI_MAX_HEAD,
+                         &d->d_head);
     if (rc == 0)
-        rc = read_size(r, "attention.value_length", d->d_head, 1, 1024, &d_value);
+        rc = mi_reading_size(r, "attention.value_length", d->d_head, 1, MI_MAX_HEAD, &d_value);
     if (rc < 0)
         return rc;
     if (d_value != d->d_head)
@@ -194,35 +41,204 @@ static int read_heads(struct reading *r, struct mi_config *c)
     return 0;
 }
 
-static int read_attention(struct reading *r, struct mi_config *c)
+/* Where q and k have norms, the shape of q's says of what. */
+static int read_qk_norm(struct mi_reading *r, struct mi_config *c)
 {
-    double eps = 0, scale = 0;
-    int window = 0, rc = read_heads(r, c);
+    const struct mi_store_tensor *t = mi_store_tensor(r->s, "blk.0.attn_q_norm.weight");
+    uint64_t k = (uint64_t)c->dims.d_head, all = k * (uint64_t)c->dims.n_heads;
 
+    if (!t && has_trait(r, MI_TRAIT_QK_NORM))
+        return mi_fail(r->err, MI_EXIT_DATA, "tensor 'blk.0.attn_q_norm.weight' is missing");
+    if (!t)
+        return 0;
+    if (c->is_permuted)
+        return mi_fail(r->err, MI_EXIT_DATA, "norms of q and k are not supported in %s files",
+                       r->a->name);
+    c->qk_norm = t->ne[1] > 1      ? MI_QK_NORM_HEADS
+                 : t->ne[0] == all ? MI_QK_NORM_WHOLE
+                                   : MI_QK_NORM_HEAD;
+    if (t->ne[0] != (c->qk_norm == MI_QK_NORM_WHOLE ? all : k))
+        return mi_fail(
+            r->err, MI_EXIT_DATA, "tensor '%s' has rows of %llu, not of %llu or %llu numbers",
+            t->name, (unsigned long long)t->ne[0], (unsigned long long)k, (unsigned long long)all);
+    return 0;
+}
+
+static int read_attention(struct mi_reading *r, struct mi_config *c)
+{
+    const struct mi_dims *d = &c->dims;
+    bool is_wide = r->a->wide_scale_layers > 0 && d->n_layers == r->a->wide_scale_layers;
+    double width = is_wide ? (double)(d->d_model / d->n_heads) : (double)d->d_head;
+    double scale = has_trait(r, MI_TRAIT_NO_SCALE) ? 1 : 1 / sqrt(width);
+    int rc = mi_reading_measure(r, "attention.scale", 0, &c->attention_scale);
+
+    if (!(c->attention_scale > 0))
+        c->attention_scale = (float)scale;
     if (rc == 0)
-        rc = read_positive(r, "attention.layer_norm_rms_epsilon", 0, &eps);
+        rc =
+            mi_reading_measure(r, "attn_logit_softcapping", (double)r->a->score_cap, &c->score_cap);
     if (rc == 0)
-        rc = read_positive(r, "attention.scale", 1 / sqrt((double)c->dims.d_head), &scale);
+        rc = mi_reading_measure(r, "attention.clamp_kqv", 0, &c->clamp_qkv);
     if (rc == 0)
-        rc = read_size(r, "attention.sliding_window", 0, 0, INT32_MAX, &window);
+        rc = mi_reading_measure(r, "attention.max_alibi_bias",
+                                r->a->position == MI_POSITION_ALIBI ? 8 : 0, &c->alibi_max);
+    return rc == 0 ? read_qk_norm(r, c) : rc;
+}
+
+/* Keys in reach: all, of every layer the same, or by a period or a list of layers. */
+static int read_windows(struct mi_reading *r, struct mi_config *c)
+{
+    static const char pattern[] = "attention.sliding_window_pattern";
+    bool is_local[MI_MAX_LAYERS];
+    int window = 0, period = r->a->window_period, n = c->dims.n_layers;
+    int rc = mi_reading_size(r, "attention.sliding_window", r->a->window, 0, INT32_MAX, &window);
+    bool has_list = rc == 0 && mi_reading_flags(r, pattern, n, is_local);
+
+    if (rc == 0 && !has_list)
+        rc = mi_reading_size(r, pattern, period, 0, MI_MAX_LAYERS, &period);
+    if (rc < 0)
+        return rc;
+    c->layer = mi_alloc_zero((size_t)n, sizeof(*c->layer));
+    for (int i = 0; i < n && window > 0; i++) {
+        bool is_on = has_list ? is_local[i] : period == 0 || i % period < period - 1;
+
+        c->layer[i].is_local = is_on;
+        c->layer[i].window = is_on && window < c->dims.n_ctx ? window : 0;
+    }
+    c->window = c->layer[0].window;
+    for (int i = 1; i < n; i++)
+        if (c->layer[i].window != c->window)
+            c->window = 0;
+    return 0;
+}
+
+static int read_position(struct mi_reading *r, struct mi_config *c)
+{
+    c->position = r->a->position;
+    if (c->position == MI_POSITION_ALIBI && !(c->alibi_max > 0))
+        c->position = MI_POSITION_LEARNED; /* MPT without ALiBi */
+    else if (c->alibi_max > 0)
+        c->position = MI_POSITION_ALIBI;
+    return mi_config_read_rotary(r, c);
+}
+
+static int read_norms(struct mi_reading *r, struct mi_config *c)
+{
+    const char *key = r->a->norm == MI_NORM_RMS ? "attention.layer_norm_rms_epsilon"
+                                                : "attention.layer_norm_epsilon";
+    bool has_second = mi_store_tensor(r->s, "blk.0.ffn_norm.weight") != NULL;
+    double eps = 0;
+    int rc = mi_reading_positive(r, key, 0, &eps);
+
     c->norm_eps = (float)eps;
-    c->attention_scale = (float)scale;
-    c->window = window < c->dims.n_ctx ? window : 0;
+    if (rc == 0)
+        rc = mi_reading_flag(r, "use_parallel_residual", has_trait(r, MI_TRAIT_PARALLEL),
+                             &c->is_parallel);
+    if (has_trait(r, MI_TRAIT_PARALLEL_BARE))
+        c->is_parallel = !has_second;
+    c->is_crossed = has_trait(r, MI_TRAIT_CROSSED_NORMS) &&
+                    mi_store_tensor(r->s, "blk.0.attn_norm_2.weight") != NULL;
+    c->has_norm1 = !has_trait(r, MI_TRAIT_NO_PRE_NORM);
+    c->has_norm2 = c->has_norm1 && (!c->is_parallel || has_second || c->is_crossed ||
+                                    has_trait(r, MI_TRAIT_TWO_NORMS));
+    c->has_post_norm = has_trait(r, MI_TRAIT_POST_NORM);
     return rc;
 }
 
-static int read_sizes(struct reading *r, struct mi_config *c)
+/* A factor that is 1 where it is absent or 0. */
+static int read_factor(struct mi_reading *r, const char *suffix, float *out)
+{
+    int rc = mi_reading_measure(r, suffix, 1, out);
+
+    if (!(*out > 0))
+        *out = 1;
+    return rc;
+}
+
+static int read_scales(struct mi_reading *r, struct mi_config *c)
+{
+    int rc = read_factor(r, "embedding_scale", &c->embedding_scale);
+
+    if (has_trait(r, MI_TRAIT_EMBED_ROOT))
+        c->embedding_scale = (float)sqrt((double)c->dims.d_model);
+    if (rc == 0)
+        rc = read_factor(r, "residual_scale", &c->residual_scale);
+    if (rc == 0)
+        rc = read_factor(r, "logit_scale", &c->logit_scale);
+    if (has_trait(r, MI_TRAIT_LOGIT_DIVIDE))
+        c->logit_scale = 1 / c->logit_scale;
+    if (rc == 0)
+        rc = mi_reading_measure(r, "final_logit_softcapping", (double)r->a->logit_cap,
+                                &c->logit_cap);
+    return rc;
+}
+
+static const struct {
+    const char *name;
+    enum mi_activation kind;
+} activation[] = {
+    {"silu", MI_ACTIVATION_SILU},           {"swish", MI_ACTIVATION_SILU},
+    {"gelu", MI_ACTIVATION_GELU},           {"gelu_new", MI_ACTIVATION_GELU_TANH},
+    {"gelu_fast", MI_ACTIVATION_GELU_TANH}, {"gelu_pytorch_tanh", MI_ACTIVATION_GELU_TANH},
+    {"relu", MI_ACTIVATION_RELU},           {"relu2", MI_ACTIVATION_RELU2},
+};
+
+static int read_mlp(struct mi_reading *r, struct mi_config *c)
+{
+    const char *name;
+    int rc = mi_reading_text(r, "activation", &name);
+
+    c->is_gated = !has_trait(r, MI_TRAIT_PLAIN_MLP);
+    c->activation = r->a->activation;
+    if (rc < 0 || !*name)
+        return rc;
+    for (size_t i = 0; i < sizeof(activation) / sizeof(activation[0]); i++)
+        if (strcmp(name, activation[i].name) == 0) {
+            c->activation = activation[i].kind;
+            return 0;
+        }
+    return mi_fail(r->err, MI_EXIT_DATA, "activation '%.80s' is not supported", name);
+}
+
+static int read_experts(struct mi_reading *r, struct mi_config *c)
+{
+    int n = 0, least = has_trait(r, MI_TRAIT_EXPERTS) ? 1 : 0;
+    int rc = mi_reading_size(r, "expert_count", least ? -1 : 0, least, MI_MAX_EXPERTS, &n);
+
+    c->n_experts = n;
+    c->expert_scale = 1;
+    if (rc < 0 || n == 0)
+        return rc;
+    rc = mi_reading_size(r, "expert_used_count", -1, 1, n, &c->n_experts_used);
+    if (rc == 0)
+        rc = mi_reading_size(r, "expert_feed_forward_length", c->dims.d_mlp, 1, 1 << 20,
+                             &c->d_expert);
+    if (rc == 0)
+        rc = mi_reading_size(r, "expert_shared_feed_forward_length",
+                             has_trait(r, MI_TRAIT_SHARED_EXPERT) ? c->dims.d_mlp : 0, 0, 1 << 20,
+                             &c->d_shared);
+    if (rc == 0)
+        rc = mi_reading_flag(r, "expert_weights_norm", has_trait(r, MI_TRAIT_EXPERT_RENORM),
+                             &c->is_renormalised);
+    if (rc == 0)
+        rc = read_factor(r, "expert_weights_scale", &c->expert_scale);
+    if (rc == 0 && !c->is_gated)
+        rc = mi_fail(r->err, MI_EXIT_DATA, "experts without a gate are not supported");
+    return rc;
+}
+
+static int read_sizes(struct mi_reading *r, struct mi_config *c)
 {
     const struct mi_store_tensor *embedding = mi_store_tensor(r->s, "token_embd.weight");
     struct mi_dims *d = &c->dims;
-    int rc = read_size(r, "block_count", -1, 1, 1024, &d->n_layers);
+    int rc = mi_reading_size(r, "block_count", -1, 1, MI_MAX_LAYERS, &d->n_layers);
 
     if (rc == 0)
-        rc = read_size(r, "embedding_length", -1, 1, 1 << 16, &d->d_model);
+        rc = mi_reading_size(r, "embedding_length", -1, 1, 1 << 16, &d->d_model);
     if (rc == 0)
-        rc = read_size(r, "feed_forward_length", -1, 1, 1 << 20, &d->d_mlp);
+        rc = mi_reading_size(r, "feed_forward_length", -1, 1, 1 << 20, &d->d_mlp);
     if (rc == 0)
-        rc = read_size(r, "context_length", -1, 1, 1 << 27, &d->n_ctx);
+        rc = mi_reading_size(r, "context_length", -1, 1, 1 << 27, &d->n_ctx);
     if (rc < 0)
         return rc;
     if (!embedding)
@@ -230,6 +246,7 @@ static int read_sizes(struct reading *r, struct mi_config *c)
     if (embedding->ne[1] > 1 << 22)
         return mi_fail(r->err, MI_EXIT_DATA, "a vocabulary of %llu tokens (limit %d)",
                        (unsigned long long)embedding->ne[1], 1 << 22);
+    c->n_trained = d->n_ctx;
     d->d_vocab = (int)embedding->ne[1];
     return 0;
 }
@@ -250,21 +267,22 @@ static int refuse_architecture(const char *name, struct mi_error *err)
 
 int mi_config_read(struct mi_config *c, const struct mi_store *s, struct mi_error *err)
 {
-    struct reading r = {.s = s, .a = mi_architecture_find(s->architecture), .err = err};
-    int rc;
+    static int (*const part[])(struct mi_reading *, struct mi_config *) = {
+        read_sizes, read_heads,  read_attention, read_windows, read_position,
+        read_norms, read_scales, read_mlp,       read_experts,
+    };
+    struct mi_reading r = {.s = s, .a = mi_architecture_find(s->architecture), .err = err};
+    int rc = 0;
 
     *c = (struct mi_config){.row = r.a};
     if (!r.a)
         return refuse_architecture(s->architecture, err);
     c->architecture = r.a->name;
-    c->is_permuted = s->is_permuted && (r.a->traits & MI_TRAIT_PERMUTED);
+    c->is_permuted = s->is_permuted && has_trait(&r, MI_TRAIT_PERMUTED);
     c->is_tied = !mi_store_tensor(s, "output.weight");
-    rc = read_sizes(&r, c);
-    if (rc == 0)
-        rc = read_attention(&r, c);
-    if (rc == 0)
-        rc = read_rope(&r, c);
-    return rc < 0 ? rc : refuse_unsupported(&r);
+    for (size_t i = 0; i < sizeof(part) / sizeof(part[0]) && rc == 0; i++)
+        rc = part[i](&r, c);
+    return rc < 0 ? rc : mi_reading_refuse(&r);
 }
 
 void mi_config_free(struct mi_config *c)

@@ -1,4 +1,4 @@
-/* model/config.h: the hyperparameters of a model, read from any source and checked. */
+/* model/config.h: the hyperparameters of a model, read from any store and checked. */
 #ifndef MI_MODEL_CONFIG_H
 #define MI_MODEL_CONFIG_H
 
@@ -8,9 +8,10 @@
 
 #include <stdbool.h>
 
-/* How angles of rotation grow with the position: see model/rotary.h. */
+/* How angles of rotation are stretched for contexts longer than the first one; keys
+ * rope.scaling.* (model/rotary.h has the formulas). */
 enum mi_scaling_kind {
-    MI_SCALING_LINEAR, /* all frequencies / factor */
+    MI_SCALING_LINEAR, /* factor 1: none */
     MI_SCALING_DYNAMIC,
     MI_SCALING_YARN,
     MI_SCALING_LONGROPE,
@@ -25,39 +26,53 @@ struct mi_rotary {
     int n_original;              /* context that the model was first trained for */
     double magnitude;            /* cos and sin are multiplied by it; 0: as the kind has it */
     double beta_fast, beta_slow; /* YaRN */
-    double log_multiplier;       /* YaRN: yarn_log_multiplier, 0: none */
-    double low, high;            /* Llama 3: factors of the low and the high frequencies */
+    double low, high;            /* Llama 3: low_freq_factor, high_freq_factor */
 };
 
 /* What differs from layer to layer. */
 struct mi_layer_config {
-    int window; /* keys that a query sees, itself included; 0: all */
-    int rotary; /* index into config.rotary, -1: none */
+    int window;    /* keys that a query sees, itself included; 0: all */
+    int rotary;    /* index into config.rotary; -1: this layer does not rotate */
+    bool is_local; /* of the layers with a window, whether it is shorter than the context or not */
 };
 
-enum { MI_MAX_LAYERS = 1024 };
+enum { MI_MAX_LAYERS = 1024, MI_MAX_HEAD = 1024 /* coordinates */, MI_MAX_EXPERTS = 1024 };
+
+/* Which vectors a norm of q and k is taken over, and what it is weighed by. */
+enum mi_qk_norm {
+    MI_QK_NORM_NONE,
+    MI_QK_NORM_HEAD,  /* over each head; one weight [K] for all */
+    MI_QK_NORM_HEADS, /* over each head; a weight a head [H, K] */
+    MI_QK_NORM_WHOLE, /* over all heads at once [H K] */
+};
 
 struct mi_config {
     const struct mi_architecture *row;
     const char *architecture; /* GGUF's name: "llama" */
     struct mi_dims dims;
-    float norm_eps;
-    struct mi_rotary rotary[2]; /* [1]: of layers with a window, MI_TRAIT_TWO_ROTARIES */
-    bool is_permuted;           /* rows of q, k lie in the order of GGUF's permutation */
+    enum mi_position_kind position;
     enum mi_activation activation;
+    float norm_eps;
+    bool has_norm1, has_norm2, has_post_norm; /* N1, N2; P1 and P2 */
+    bool is_crossed;                          /* attn_norm_2 is N1, attn_norm is N2 */
     bool is_parallel;
     bool is_gated;
-    bool is_tied;          /* unembedding = embedding */
-    float attention_scale; /* 1 / sqrt(K) unless the source says otherwise */
+    bool is_tied;     /* unembedding = embedding */
+    bool is_permuted; /* rows of q, k lie in the order of GGUF's permutation */
+    enum mi_qk_norm qk_norm;
+    float attention_scale; /* 1 / sqrt(K) unless the store says otherwise */
     float embedding_scale, residual_scale, logit_scale; /* 1: none */
     float score_cap, logit_cap;                         /* 0: none */
     float clamp_qkv;                                    /* 0: none */
-    float alibi_max;                                    /* ALiBi: 8 */
-    int window;                    /* the largest of all layers; 0: some layer has none */
+    float alibi_max;                                    /* of ALiBi's slopes 2^(-alibi_max i / H) */
+    int window;                    /* of every layer, 0 where they differ or see all */
     struct mi_layer_config *layer; /* [L] */
-    int n_experts, n_experts_used, d_expert, d_shared; /* 0: none */
-    float expert_scale;                                /* of the mixture; 1: none */
-    int n_context; /* positions that scaling of the rotation is set for: dims.n_ctx, or ... */
+    int n_trained;                 /* the context that the store tells of; dims.n_ctx is in use */
+    struct mi_rotary rotary[2];    /* [1]: of local layers, MI_TRAIT_TWO_ROTARIES */
+    /* Mixtures of experts; which layers are ones their tensors say. 0: none. */
+    int n_experts, n_experts_used, d_expert, d_shared;
+    bool is_renormalised; /* weights of the chosen experts sum to 1 */
+    float expert_scale;   /* of the mixture; 1: none */
 };
 
 /* Reads and checks (ranges, agreement with each other and with the tensors); keys that change

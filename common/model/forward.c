@@ -2,18 +2,12 @@
 #include "model/forward.h"
 
 #include "base/mem.h"
-#include "base/par.h"
-#include "math/linear.h"
 #include "math/rows.h"
 #include "model/pass.h"
 
 #include <string.h>
 
-enum {
-    LOGIT_ROWS = 64,    /* rows of one block of logits */
-    MAX_ROWS = 1 << 24, /* rows of a pass */
-    EMBED_ROWS = 16,    /* rows of one piece of parallel work */
-};
+enum { MAX_ROWS = 1 << 24 }; /* rows of a pass */
 
 void *mi_room_for(struct mi_room *r, size_t n, size_t size)
 {
@@ -62,23 +56,11 @@ int mi_pass_show(struct mi_pass *p, enum mi_site site, int layer, float *x, int 
     return mi_pass_visit(p, &view);
 }
 
-int mi_pass_norm(struct mi_pass *p, enum mi_site scale_site, int layer, const float *weight,
-                 float *h)
+float *mi_pass_room(struct mi_pass *p, struct mi_room *room, int64_t width)
 {
-    int64_t d = p->m->config.dims.d_model;
-    float *scale = mi_room_for(&p->s->scale, (size_t)p->live.n, sizeof(float));
-    int rc;
+    int n = p->n_rows > p->logit.n ? p->n_rows : p->logit.n;
 
-    mi_rms_scale(scale, p->x, d, p->live.n, d, p->m->config.norm_eps);
-    rc = mi_pass_show(p, scale_site, layer, scale, 1, 1);
-    if (rc < 0)
-        return rc;
-    mi_rms_normalize(h, d, p->x, d, p->live.n, d, scale);
-    rc = mi_pass_show(p, scale_site + 1, layer, h, 1, d); /* the site `normalized` follows */
-    if (rc < 0)
-        return rc;
-    mi_rows_mul(h, d, h, d, p->live.n, d, weight);
-    return 0;
+    return mi_room_for(room, (size_t)n * (size_t)width, sizeof(float));
 }
 
 void mi_pass_pick(struct mi_pass *p)
@@ -247,7 +229,8 @@ static void plan(struct mi_pass *p, int n_layers)
         for (int l = is_global ? n_all : 0; l < (is_global ? n_all + 1 : n_layers); l++) {
             bool *w = &wants[l * MI_SITES + site];
 
-            *w = p->hooks->wants(p->hooks->self, (enum mi_site)site, is_global ? -1 : l);
+            *w = mi_model_has_site(p->m, (enum mi_site)site) &&
+                 p->hooks->wants(p->hooks->self, (enum mi_site)site, is_global ? -1 : l);
             if (*w && !is_global && l + 1 >= p->n_layers) {
                 bool is_same = l + 1 == p->n_layers;
 
@@ -265,90 +248,6 @@ static void plan(struct mi_pass *p, int n_layers)
     }
 }
 
-struct embedding {
-    const struct mi_model *m;
-    const int32_t *tokens; /* [n] */
-    int n;
-    float *x; /* [n, D] */
-};
-
-static void embed_rows(void *ctx, int64_t i, int thread)
-{
-    const struct embedding *e = ctx;
-    int64_t d = e->m->config.dims.d_model;
-
-    (void)thread;
-    for (int64_t r = i * EMBED_ROWS; r < (i + 1) * EMBED_ROWS && r < e->n; r++)
-        mi_matrix_row(e->x + r * d, &e->m->embedding, e->tokens[r]);
-}
-
-static int embed(struct mi_pass *p, const int32_t *tokens)
-{
-    int64_t d = p->m->config.dims.d_model;
-    float *x = mi_room_for(&p->s->x, (size_t)p->n_rows * (size_t)d, sizeof(float));
-    struct embedding e = {p->m, tokens, p->all.n, x};
-
-    mi_par_for((p->all.n + EMBED_ROWS - 1) / EMBED_ROWS, embed_rows, &e);
-    p->x = x;
-    return mi_pass_show(p, MI_SITE_EMBED, -1, x, 1, d);
-}
-
-/* ---- after the blocks ----------------------------------------------------------------- */
-
-/* Of some tokens: a row of the unembedding each. */
-static void compute_logits_of(const struct mi_model *m, const struct mi_sequence *q, const float *h,
-                              int n, float *logits)
-{
-    int64_t d = m->config.dims.d_model;
-
-    for (int i = 0; i < q->n_logit_ids; i++) {
-        struct mi_matrix one = m->unembedding;
-
-        one.data = (const char *)one.data + (size_t)q->logit_ids[i] * one.row_bytes;
-        one.n = 1;
-        mi_linear(logits + i, q->n_logit_ids, h, d, n, &one, NULL);
-    }
-}
-
-static int unembed(struct mi_pass *p)
-{
-    const struct mi_sequence *first = p->batch;
-    int64_t d = p->m->config.dims.d_model;
-    int64_t v = first->logit_ids ? first->n_logit_ids : p->m->config.dims.d_vocab;
-    int n_block = p->logit.n < LOGIT_ROWS ? p->logit.n : LOGIT_ROWS;
-    float *h, *logits;
-    int rc;
-
-    if (p->live.row != p->logit.row)
-        mi_pass_pick(p);
-    h = mi_room_for(&p->s->h, (size_t)p->live.n * (size_t)d, sizeof(float));
-    rc = mi_pass_norm(p, MI_SITE_LN_FINAL_SCALE, -1, p->m->norm_final, h);
-    if (rc < 0 || !mi_pass_wants(p, MI_SITE_LOGITS, -1))
-        return rc;
-    logits = mi_room_for(&p->s->logits, (size_t)n_block * (size_t)v, sizeof(float));
-    for (int r = 0; r < p->live.n && rc == 0; r += n_block) {
-        int n = p->live.n - r < n_block ? p->live.n - r : n_block;
-        struct mi_view view = {
-            .site = MI_SITE_LOGITS,
-            .layer = -1,
-            .n_rows = n,
-            .row = p->live.row + r,
-            .x = logits,
-            .ld = v,
-            .n_heads = 1,
-            .ld_head = v,
-            .width = v,
-        };
-
-        if (first->logit_ids)
-            compute_logits_of(p->m, first, h + r * d, n, logits);
-        else
-            mi_linear(logits, v, h + r * d, d, n, &p->m->unembedding, NULL);
-        rc = mi_pass_visit(p, &view);
-    }
-    return rc;
-}
-
 static void advance_caches(const struct mi_pass *p)
 {
     for (int i = 0; i < p->n_sequences; i++) {
@@ -360,6 +259,14 @@ static void advance_caches(const struct mi_pass *p)
             c->n_filled = p->n_layers;
         c->n += p->batch[i].n;
     }
+}
+
+static bool uses_rotary(const struct mi_model *m, int which)
+{
+    for (int i = 0; i < m->config.dims.n_layers; i++)
+        if (m->config.layer[i].rotary == which)
+            return true;
+    return false;
 }
 
 int mi_forward(struct mi_forward *f, const struct mi_model *m, const struct mi_sequence *batch,
@@ -383,11 +290,13 @@ int mi_forward(struct mi_forward *f, const struct mi_model *m, const struct mi_s
     plan(&p, n_layers);
     for (int i = 0; i < p.n_rows; i++)
         last = p.all.position[i] > last ? p.all.position[i] : last;
-    mi_model_rope(m, &p.s->rope, last + 1);
+    for (int i = 0; i < 2; i++)
+        if (uses_rotary(m, i))
+            mi_model_rope(m, i, &p.s->rope[i], last + 1);
     for (int i = 0; i < n_sequences; i++)
         if (batch[i].cache)
             mi_cache_reserve(batch[i].cache, batch[i].cache->n + batch[i].n);
-    rc = embed(&p, tokens);
+    rc = mi_pass_embed(&p, tokens);
     for (int l = 0; l < p.n_layers && rc == 0; l++) {
         if (p.n_joined < n_sequences)
             join(&p, l);
@@ -395,7 +304,7 @@ int mi_forward(struct mi_forward *f, const struct mi_model *m, const struct mi_s
             rc = mi_pass_block(&p, l);
     }
     if (rc == 0 && p.last_site == MI_SITES)
-        rc = unembed(&p);
+        rc = mi_pass_unembed(&p);
     if (rc == 0)
         advance_caches(&p);
     return rc;
@@ -406,9 +315,12 @@ size_t mi_forward_bytes(const struct mi_model *m, int n_rows, int64_t n_ctx)
     const struct mi_dims *d = &m->config.dims;
     size_t heads = (size_t)d->n_heads * (size_t)d->d_head;
     size_t kv = (size_t)d->n_kv_heads * (size_t)d->d_head, model = (size_t)d->d_model;
-    size_t row = 4 * model + 2 * heads + 2 * kv + 2 * (size_t)d->d_mlp + 16;
-    size_t block = n_rows < LOGIT_ROWS ? (size_t)n_rows : LOGIT_ROWS;
+    size_t row = 5 * model + 2 * heads + 2 * kv + 2 * (size_t)d->d_mlp + 16;
+    size_t block = n_rows < MI_LOGIT_ROWS ? (size_t)n_rows : MI_LOGIT_ROWS;
 
+    if (m->config.n_experts > 0)
+        row += 2 * model + 2 * (size_t)(m->config.d_expert + m->config.d_shared) +
+               (size_t)m->config.n_experts;
     return sizeof(float) * ((size_t)n_rows * row + block * (size_t)d->d_vocab +
                             (size_t)n_ctx * (size_t)m->config.rotary[0].n_rot);
 }
@@ -418,18 +330,22 @@ void mi_forward_free(struct mi_forward *f)
     struct mi_forward_state *s = f->state;
 
     if (s) {
+        /* clang-format off */
         struct mi_room *const rooms[] = {
-            &s->x,           &s->h,         &s->out,          &s->q,          &s->k,
-            &s->v,           &s->z,         &s->gate,         &s->up,         &s->scale,
-            &s->picked,      &s->logits,    &s->scores,       &s->result,     &s->result_before,
-            &s->rows,        &s->positions, &s->tokens,       &s->logit_rows, &s->logit_positions,
-            &s->logit_index, &s->jobs,      &s->result_tiles, &s->wants,      &s->key_runs,
-            &s->first_rows,
+            &s->x, &s->h, &s->out, &s->q, &s->k,
+            &s->v, &s->z, &s->gate, &s->up, &s->scale,
+            &s->picked, &s->logits, &s->scores, &s->result, &s->result_before,
+            &s->rows, &s->positions, &s->tokens, &s->logit_rows, &s->logit_positions,
+            &s->logit_index, &s->jobs, &s->result_tiles, &s->wants, &s->mlp,
+            &s->routes, &s->gathered, &s->mixed, &s->gathered_rows, &s->picked_h,
+            &s->key_runs, &s->first_rows,
         };
+        /* clang-format on */
 
         for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++)
             mi_free(rooms[i]->at);
-        mi_rope_free(&s->rope);
+        mi_rope_free(&s->rope[0]);
+        mi_rope_free(&s->rope[1]);
         mi_free(s);
     }
     f->state = NULL;

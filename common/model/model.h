@@ -3,10 +3,24 @@
 #define MI_MODEL_MODEL_H
 
 #include "base/hash.h"
+#include "data/site.h"
 #include "math/quant.h"
 #include "math/rows.h"
 #include "model/config.h"
 #include "model/folder.h"
+
+/* A norm's learned part; NULL: none. */
+struct mi_norm {
+    float *weight, *bias;
+};
+
+/* A mixture of experts in place of an MLP. */
+struct mi_experts {
+    struct mi_matrix router;                              /* [E, D] */
+    struct mi_matrix *gate, *up, *down;                   /* [E] each as those of an MLP */
+    struct mi_matrix shared_gate, shared_up, shared_down; /* config.d_shared > 0 */
+    struct mi_matrix shared_router;                       /* [1, D]; data NULL: always on */
+};
 
 /* Weights of one block; matrices borrow from the mapped file, vectors are floats of ours.
  *
@@ -16,9 +30,12 @@
  * mi_model_head_row. */
 struct mi_block {
     struct mi_matrix q, k, v, o;              /* [H*K, D], [KV*K, D], [KV*K, D], [D, H*K] */
-    struct mi_matrix gate, up, down;          /* [M, D], [M, D], [D, M] */
+    struct mi_matrix gate, up, down;          /* [M, D] (data NULL: none), [M, D], [D, M] */
     float *q_bias, *k_bias, *v_bias, *o_bias; /* NULL: none */
-    float *norm1, *norm2;                     /* [D] */
+    float *gate_bias, *up_bias, *down_bias;
+    struct mi_norm norm1, norm2, post1, post2; /* [D]; config says which there are */
+    struct mi_norm q_norm, k_norm;             /* config.qk_norm */
+    struct mi_experts *experts;                /* NULL: an MLP */
 };
 
 struct mi_model {
@@ -29,9 +46,13 @@ struct mi_model {
     struct mi_config config;
     struct mi_block *block;                  /* [L] */
     struct mi_matrix embedding, unembedding; /* [V, D] */
-    float *norm_final;                       /* [D] */
-    float *rope_factor;      /* [n_rot / 2] divisors of the angles (Llama 3); NULL: none */
-    struct mi_digest digest; /* of the file's bytes; made by mi_model_digest */
+    struct mi_matrix positions;              /* [n_ctx, D] learned ones; data NULL: none */
+    struct mi_norm norm_embed, norm_final;   /* [D] */
+    float *unembedding_bias;                 /* [V]; NULL: none */
+    float *alibi;                            /* [H] slopes; NULL: none */
+    float *rope_factor;                      /* [n_rot / 2] divisors of the angles; NULL: none */
+    float *rope_long, *rope_short;           /* the same, of longrope */
+    struct mi_digest digest;                 /* of the file's bytes; made by mi_model_digest */
     bool has_digest;
     void *owned; /* private */
 };
@@ -42,8 +63,16 @@ struct mi_model {
 int mi_model_open(struct mi_model *m, const char *path, struct mi_error *err) MI_MUST_USE;
 int mi_model_open_bytes(struct mi_model *m, const void *bytes, size_t len,
                         struct mi_error *err) MI_MUST_USE;
-/* Makes or extends the tables of rotation so that they hold at least n_pos positions. */
-void mi_model_rope(const struct mi_model *m, struct mi_rope *rope, int64_t n_pos);
+/* How long the context is to be: beyond it tokens are refused, and scaling of the rotation
+ * that depends on it is set for it (model/rotary.h). Call before the first pass. Without it
+ * the context is the model's own, of a longrope model the original one. */
+int mi_model_set_context(struct mi_model *m, int n_ctx, struct mi_error *err) MI_MUST_USE;
+/* Makes or extends table `which` of config.rotary so that it holds at least n_pos positions. */
+void mi_model_rope(const struct mi_model *m, int which, struct mi_rope *rope, int64_t n_pos);
+static inline bool mi_model_has_site(const struct mi_model *m, enum mi_site s)
+{
+    return !(m->config.dims.no_sites >> s & 1);
+}
 /* The row of q or k that computes coordinate i of a head. */
 static inline int mi_model_head_row(const struct mi_model *m, int i)
 {

@@ -14,7 +14,9 @@ void *mi_room_for(struct mi_room *r, size_t n, size_t size);
 /* Memory that outlives a pass. */
 struct mi_forward_state {
     struct mi_room x, h, out, q, k, v, z, gate, up, scale; /* per row */
-    struct mi_room picked;                                 /* [n_logit_rows, D] */
+    struct mi_room mlp;                                    /* per row, of parallel blocks */
+    struct mi_room routes, gathered, mixed, gathered_rows; /* of mixtures of experts */
+    struct mi_room picked, picked_h;                       /* [n_logit_rows, D] */
     struct mi_room logits;                                 /* [block of rows, V] */
     struct mi_room scores;                                 /* [H, n, keys] of one sequence */
     struct mi_room result_tiles;                           /* weights, a tile a thread */
@@ -24,7 +26,7 @@ struct mi_forward_state {
     struct mi_room jobs;                 /* struct mi_attention */
     struct mi_room key_runs, first_rows; /* of sequences with a past */
     struct mi_room wants;
-    struct mi_rope rope;
+    struct mi_rope rope[2]; /* as config.rotary */
 };
 
 /* A set of rows that go through the network together. */
@@ -63,15 +65,33 @@ int mi_pass_visit(struct mi_pass *p, struct mi_view *view) MI_MUST_USE;
 int mi_pass_show(struct mi_pass *p, enum mi_site site, int layer, float *x, int n_heads,
                  int64_t width) MI_MUST_USE;
 
-/* norm: scale -> normalised -> times weight, into h, with both sites. layer -1: final norm. */
-int mi_pass_norm(struct mi_pass *p, enum mi_site scale_site, int layer, const float *weight,
+enum { MI_LOGIT_ROWS = 64 }; /* rows of one block of logits */
+
+/* Tokens -> x; x of the rows of `logit` -> final norm, logits. ends.c */
+int mi_pass_embed(struct mi_pass *p, const int32_t *tokens) MI_MUST_USE;
+int mi_pass_unembed(struct mi_pass *p) MI_MUST_USE;
+/* An array of at least the pass's rows. */
+float *mi_pass_room(struct mi_pass *p, struct mi_room *room, int64_t width);
+/* norm: scale -> normalised -> times weight, plus bias, of x into h, with both sites. layer -1:
+ * final norm. */
+int mi_pass_norm(struct mi_pass *p, enum mi_site scale_site, int layer, const struct mi_norm *norm,
                  float *h) MI_MUST_USE;
+/* The same without sites, in place, for any packed rows y [m, k]. A weight [k], unless the
+ * caller multiplies itself (NULL). */
+void mi_pass_norm_rows(struct mi_pass *p, const struct mi_norm *norm, float *y, int m, int64_t k);
 /* Runs block `layer` on the live rows. */
 int mi_pass_block(struct mi_pass *p, int layer) MI_MUST_USE;
 /* Keeps only the rows whose logits are wanted. */
 void mi_pass_pick(struct mi_pass *p);
 /* Attention of one layer: state's q, k, v -> z, through hooks or straight. */
 int mi_pass_attend(struct mi_pass *p, int layer) MI_MUST_USE;
+/* Query, key and value products of h -> state's q, k, v: ready for attention, keys and values
+ * in the caches. Where only some rows go on, *h becomes theirs. block_qkv.c */
+int mi_pass_qkv(struct mi_pass *p, int layer, const float **h) MI_MUST_USE;
+/* A mixture of experts: h [live, D] -> out [live, D]. experts.c */
+void mi_pass_experts(struct mi_pass *p, int layer, const float *h, float *out);
+/* Is all done that anyone needs of this pass, once `site` was visited? */
+bool mi_pass_is_enough(const struct mi_pass *p, enum mi_site site, int layer);
 /* hook_result: what each head writes; edits go into out [live.n, D]. */
 int mi_pass_result(struct mi_pass *p, int layer, float *out) MI_MUST_USE;
 

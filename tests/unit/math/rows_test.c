@@ -58,15 +58,18 @@ static void test_rope(void)
 {
     enum { M = 5, HEADS = 3, D = 20, ROT = 16, LD = HEADS * D + 1 };
     static const int32_t pos[M] = {0, 1, 7, 1000, 2047};
+    double step[ROT / 2];
     float factor[ROT / 2], *y = data_floats(M * LD), *x = data_floats(M * LD);
     struct mi_rope r = {0};
     double worst = 0;
     bool untouched = true;
 
-    for (int i = 0; i < ROT / 2; i++)
+    for (int i = 0; i < ROT / 2; i++) {
         factor[i] = 1 + (float)i / 4;
+        step[i] = pow(10000, -2.0 * i / ROT) * 0.5 / (double)factor[i];
+    }
     memcpy(y, x, M * LD * sizeof *x);
-    mi_rope_init(&r, ROT, 2048, 10000, 0.5, factor);
+    mi_rope_init(&r, ROT, 2048, step, 1);
     mi_rope_apply(y, LD, M, HEADS, D, pos, &r);
     for (int i = 0; i < M; i++)
         for (int h = 0; h < HEADS; h++) {
@@ -82,11 +85,57 @@ static void test_rope(void)
         }
     ok(worst < 5e-6, "rotary embedding as in double (%.2g)", worst);
     ok(untouched, "the coordinates that are not rotated stay");
-    mi_rope_init(&r, 4, 2, 500000, 1, NULL);
-    ok(r.n_rot == 4 && r.cosine[0] == 1 && r.sine[1] == 0, "a table can be made again");
+    memcpy(y, x, M * LD * sizeof *x);
+    r.is_paired = true;
+    mi_rope_init(&r, 4, 2, step, 2);
+    ok(r.n_rot == 4 && r.cosine[0] == 2 && r.sine[1] == 0, "a table can be made again");
+    mi_rope_apply(y, LD, 2, HEADS, D, pos, &r);
+    worst = fabs((double)y[LD + 2] -
+                 2 * ((double)x[LD + 2] * cos(step[1]) - (double)x[LD + 3] * sin(step[1])));
+    ok(worst < 5e-6 && y[LD + 4] == x[LD + 4], "neighbours are rotated (%.2g)", worst);
     mi_rope_free(&r);
     mi_rope_free(&r);
     free(x), free(y);
+}
+
+/* Centring, softmax, the simple ones: against double, and the same bits everywhere. */
+static void test_plain_rows(int m, int64_t k)
+{
+    const char *isa[3];
+    int isas = data_isas(isa);
+    float *x = data_floats(m * k), *y = data_floats(m * k), *first = data_floats(m * k);
+    double worst = 0, total = 0;
+    int64_t bad = 0;
+
+    for (int a = 0; a < isas; a++) {
+        mi_cpu_set_isa(isa[a]);
+        mi_rows_centre(y, k, x, k, m, k);
+        mi_rows_scale(y, k, m, k, 3);
+        mi_rows_clamp(y, k, m, k, 2.5f);
+        mi_rows_bias(y, k, m, k, x);
+        mi_rows_softmax(y, k, m, k);
+        if (a == 0)
+            memcpy(first, y, (size_t)(m * k) * sizeof *y);
+        bad += bits_differ(first, y, m * k);
+    }
+    for (int i = 0; i < m; i++) {
+        double mean = 0, sum = 0;
+
+        for (int64_t j = 0; j < k; j++)
+            mean += (double)x[i * k + j] / (double)k;
+        for (int64_t j = 0; j < k; j++)
+            sum += exp(fmin(fmax(3 * ((double)x[i * k + j] - mean), -2.5), 2.5) + (double)x[j]);
+        for (int64_t j = 0; j < k; j++) {
+            double p =
+                exp(fmin(fmax(3 * ((double)x[i * k + j] - mean), -2.5), 2.5) + (double)x[j]) / sum;
+
+            worst = fmax(worst, fabs((double)y[i * k + j] / p - 1));
+            total += (double)y[i * k + j];
+        }
+    }
+    ok(bad == 0, "rows of %d: the same bits on every instruction set", (int)k);
+    ok(worst < 3e-6 && fabs(total - m) < 1e-4, "rows of %d: as in double (%.2g)", (int)k, worst);
+    free(x), free(y), free(first);
 }
 
 static void test_normalizer(void)
@@ -125,6 +174,8 @@ int main(void)
     test_norm(70, 2053);
     test_norm(3, 5);
     test_rope();
+    test_plain_rows(3, 5);
+    test_plain_rows(40, 2053);
     test_normalizer();
     return done();
 }

@@ -108,8 +108,9 @@ static void test_digest(void)
 
 static void test_refusals(void)
 {
-    with_name("llama", "gemma", "architecture 'gemma' is not supported");
-    with_u32("llama.block_count", 3, "'blk.2.attn_q.weight' is missing");
+    with_name("llama", "lamma", "architecture 'lamma' is not supported");
+    with_name("llama", "gemma", "'gemma.block_count' is missing");
+    with_u32("llama.block_count", 3, "'blk.2.attn_norm.weight' is missing");
     with_u32("llama.block_count", 1, "has no place");
     with_u32("llama.block_count", 0, "not in 1 to");
     with_u32("llama.block_count", 0x7fffffff, "not in 1 to");
@@ -179,17 +180,23 @@ static void with_key(const char *key, uint32_t type, const void *value, size_t n
 static void test_unsupported(void)
 {
     const uint32_t zero = 0, two = 2;
-    const float cap = 50, one = 1;
+    const float cap = 50, minus = -1;
     static const char yarn[] = "\4\0\0\0\0\0\0\0yarn", none[] = "\4\0\0\0\0\0\0\0none";
 
-    with_key("llama.expert_count", 4, &two, 4, "'llama.expert_count' asks for");
+    with_key("llama.expert_count", 4, &two, 4, "'llama.expert_used_count' is missing");
     with_key("llama.expert_count", 4, &zero, 4, NULL);
-    with_key("llama.attn_logit_softcapping", 6, &cap, 4, "'llama.attn_logit_softcapping' asks");
-    with_key("llama.final_logit_softcapping", 6, &cap, 4, "'llama.final_logit_softcapping' asks");
-    with_key("llama.logit_scale", 6, &cap, 4, "'llama.logit_scale' asks");
-    with_key("llama.logit_scale", 6, &one, 4, NULL);
-    with_key("llama.use_parallel_residual", 7, &two, 1, "'llama.use_parallel_residual' asks");
-    with_key("llama.rope.scaling.type", 8, yarn, 12, "'yarn': only none and linear");
+    with_key("llama.expert_gating_func", 4, &two, 4, "'llama.expert_gating_func' asks for");
+    with_key("llama.attention.causal", 7, &zero, 1, "'llama.attention.causal' asks for");
+    with_key("llama.attn_logit_softcapping", 6, &cap, 4, NULL);
+    with_key("llama.attn_logit_softcapping", 6, &minus, 4, "not a number from 0 on");
+    with_key("llama.attn_logit_softcapping", 8, none, 12, "not a number from 0 on");
+    with_key("llama.logit_scale", 6, &cap, 4, NULL);
+    with_key("llama.use_parallel_residual", 7, &two, 1, NULL);
+    with_key("llama.rope.scaling.type", 8, yarn, 12, NULL);
+    with_key("llama.rope.scaling.type", 8, "\4\0\0\0\0\0\0\0yarm", 12, "is 'yarm': only none");
+    with_key("llama.rope.scaling.type", 8, "\x8\0\0\0\0\0\0\0longrope", 16,
+             "'rope_factors_long.weight' is missing");
+    with_key("llama.rope.scaling.factor", 6, &zero, 4, "above 0");
     with_key("llama.rope.scaling.type", 8, none, 12, NULL);
     with_key("llama.attention.value_length", 4, &two, 4, "values 2");
     with_key("llama.attention.sliding_window", 4, &two, 4, NULL);
