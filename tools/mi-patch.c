@@ -225,6 +225,8 @@ static int open_variants(struct work *w, const struct options *opt, struct mi_er
         o->n_variants = i + 1;
         r = mi_editor_open(&v->edits, &w->session, &v->line, 1, NULL, 0,
                            mi_source_header(&w->source), opt->other_model, opt->seed, err);
+        if (r == 0 && mi_editor_has_twins(&v->edits))
+            r = mi_fail(err, MI_EXIT_USAGE, "freeze is of mi-run and mi-capture");
         if (r < 0)
             r = mi_fail_in(err, "variant '%s'", mi_quote(v->label));
     }

@@ -29,6 +29,7 @@ static const struct {
     [MI_EDIT_NOISE] = {.name = "noise", .has_factor = true, .needs_factor = true},
     [MI_EDIT_PATCH] = {.name = "patch", .has_from = true, .has_align = true},
     [MI_EDIT_SWAP] = {.name = "swap", .has_directions = true, .has_from = true, .has_align = true},
+    [MI_EDIT_FREEZE] = {.name = "freeze"},
 };
 
 static const char *const aligns[] = {"end", "span", "mean", NULL};
@@ -151,7 +152,7 @@ static int read_op(struct mi_edit *e, struct scan *s, struct mi_error *err)
                        near);
     return mi_fail(err, MI_EXIT_USAGE,
                    "no operation '%.60s'; there are add, project-out, set, zero, scale, clamp, "
-                   "mean-ablate, noise, patch and swap",
+                   "mean-ablate, noise, patch, swap and freeze",
                    s->word.data);
 }
 

@@ -11,6 +11,7 @@
  *     noise       embed             * 0.1                  @ span:subject  (sd of the added normal)
  *     patch       resid_post:12     from run.mi            @ span:subject align end
  *     swap        resid_post:12     d.mi from run.mi       @ last      (its part in the subspace)
+ *     freeze      pattern:*                                @ all       (values of the unedited run)
  *     ... when proj(honesty.mi) > 0.5 at resid_post:12     (condition)
  *
  * Grammar: OP SITES [DIRECTIONS] [* NUMBER [scale]] [from FILE] [@ POSITIONS] [align KIND]
@@ -34,6 +35,7 @@ enum mi_edit_op {
     MI_EDIT_NOISE,
     MI_EDIT_PATCH,
     MI_EDIT_SWAP,
+    MI_EDIT_FREEZE,
     MI_EDIT_OPS
 };
 

@@ -20,6 +20,7 @@ struct capture {
     const struct mi_capture_options *o;
     struct mi_writer *out;
     struct mi_reducer reducer;
+    int step;       /* sequences a part: 2 with twins, the part's own behind its twin */
     int n_layers;   /* blocks to run; 0: all, and what follows them */
     bool has_after; /* a place behind the blocks is wanted: norm or logits */
     int64_t limit;  /* bytes of working memory */
@@ -78,8 +79,8 @@ static void reserve(struct capture *c)
         c->n_slots = c->batch.n;
     }
     c->text = mi_grow(c->text, &c->cap_text, n, sizeof *c->text);
-    c->sequence = mi_grow(c->sequence, &c->cap_sequence, n, sizeof *c->sequence);
-    c->item = mi_grow(c->item, &c->cap_item, n, sizeof *c->item);
+    c->sequence = mi_grow(c->sequence, &c->cap_sequence, n * (size_t)c->step, sizeof *c->sequence);
+    c->item = mi_grow(c->item, &c->cap_item, n * (size_t)c->step, sizeof *c->item);
     c->offset = mi_grow(c->offset, &c->cap_offset, n * places, sizeof *c->offset);
 }
 
@@ -128,20 +129,26 @@ static void find_uses(struct capture *c, int64_t n_uses)
 static int lay_out(struct capture *c, int i, int *logit)
 {
     const struct mi_trie_part *part = &c->trie.part[i];
-    int n_logits = 0;
+    const struct mi_item *item = &c->batch.item[part->item];
+    int n_logits = 0, at = c->step * i + c->step - 1;
 
     for (int64_t t = 0; t < part->n && c->has_after; t++)
         if (c->first_use[part->row + t] < c->first_use[part->row + t + 1])
             logit[n_logits++] = (int)t;
-    c->item[i] = &c->batch.item[part->item];
-    c->sequence[i] = (struct mi_sequence){
-        .tokens = c->item[i]->prompt.tokens + part->n_past,
+    c->item[at] = item;
+    c->sequence[at] = (struct mi_sequence){
+        .tokens = item->prompt.tokens + part->n_past,
         .n = (int)part->n,
         .logit_rows = logit,
         .n_logit_rows = n_logits,
         .before = part->before >= 0 ? &c->sequence[part->before] : NULL,
         .n_past = part->n_past,
     };
+    if (c->step == 2) { /* nothing is shared: each part is a whole item */
+        c->item[at - 1] = NULL;
+        c->sequence[at - 1] =
+            (struct mi_sequence){.tokens = item->prompt.tokens, .n = (int)part->n};
+    }
     return n_logits;
 }
 
@@ -159,7 +166,7 @@ static int prepare(struct capture *c, struct mi_error *err)
     }
     mi_trie_build(&c->trie, c->text, c->batch.n, c->limits.is_shared);
     need = (int64_t)c->session->model.n_bytes +
-           (int64_t)mi_forward_bytes(&c->session->model, (int)c->trie.n_rows,
+           (int64_t)mi_forward_bytes(&c->session->model, c->step * (int)c->trie.n_rows,
                                      mi_batch_longest(&c->batch)) +
            n_values * (int64_t)sizeof(float);
     if (need > c->limit)
@@ -219,8 +226,11 @@ static void take_rows(struct capture *c, size_t p, const struct mi_view *view)
 {
     for (int r = 0; r < view->n_rows; r++) {
         const struct mi_row *row = &view->row[r];
-        const int32_t *first = &c->first_use[c->trie.part[row->sequence].row + row->index];
+        const int32_t *first =
+            &c->first_use[c->trie.part[row->sequence / c->step].row + row->index];
 
+        if (!c->item[row->sequence]) /* a twin */
+            continue;
         for (int32_t i = first[0]; i < first[1]; i++)
             take_row(c, p, view, r, &c->use[i]);
     }
@@ -333,8 +343,8 @@ static int run_batch(struct capture *c, struct mi_capture_totals *totals, struct
     int r = prepare(c, err);
 
     if (r == 0)
-        r = mi_forward(&c->session->forward, &c->session->model, c->sequence, c->trie.n_parts,
-                       c->n_layers, &hooks, err);
+        r = mi_forward(&c->session->forward, &c->session->model, c->sequence,
+                       c->step * c->trie.n_parts, c->n_layers, &hooks, err);
     for (int i = 0; r == 0 && i < c->batch.n; i++) {
         r = put_item(c, i, err);
         totals->n_positions += c->n_position[i];
@@ -350,6 +360,7 @@ static void start(struct capture *c, struct mi_session *s, const struct mi_captu
 {
     c->session = s;
     c->o = o;
+    c->step = mi_editor_has_twins(c->edits) ? 2 : 1;
     c->n_layers = mi_capture_layers(&o->places, &c->has_after);
     c->limit = mi_memory_limit(o->max_memory);
     c->x = mi_alloc_n(o->places.n, sizeof *c->x);

@@ -47,6 +47,11 @@ int mi_ready_place(const struct mi_ready *ready, struct mi_ready_place *at,
     at->c = (float)e->factor;
     if (e->directions)
         return ready_direction(ready, at, dims, err);
+    if (e->op == MI_EDIT_FREEZE &&
+        (at->place.site > MI_SITE_RESID_POST || at->place.site == MI_SITE_RESULT))
+        return mi_fail(err, MI_EXIT_USAGE, "freeze: %s %s", mi_place_text(&at->place, text),
+                       at->place.site == MI_SITE_RESULT ? "is not kept; freeze z"
+                                                        : "comes after the blocks");
     if (e->op != MI_EDIT_MEAN_ABLATE)
         return 0;
     if (!at->width)

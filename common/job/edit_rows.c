@@ -346,6 +346,50 @@ static void visible_keys(const struct mi_editor_state *st, const struct mi_view 
     *n = (position + 1 < view->width ? position + 1 : view->width) - *first;
 }
 
+/* ---- twins ------------------------------------------------------------------------ */
+
+/* Sites with keys come one sequence at a time: the twin's are kept for the sequence behind it. */
+static void keep_twin(struct mi_editor_state *st, const struct mi_view *view)
+{
+    int64_t n = view->width, row = view->n_heads * n;
+
+    st->kept = mi_grow(st->kept, &st->cap_kept, (size_t)(view->n_rows * row), sizeof *st->kept);
+    for (int r = 0; r < view->n_rows; r++)
+        for (int h = 0; h < view->n_heads; h++)
+            memcpy(st->kept + r * row + h * n, view->x + r * view->ld + h * view->ld_head,
+                   (size_t)n * sizeof *st->kept);
+}
+
+/* Row r as it is in the twin, head h at + h * *ld_head. Elsewhere the twin's rows stand before the
+ * sequence's own in the view. */
+static const float *twin_row(const struct mi_editor_state *st, const struct mi_view *view, int r,
+                             int64_t *ld_head)
+{
+    int first = r - view->row[r].index;
+
+    if (mi_site_info(view->site)->shape == MI_SHAPE_KEYS) {
+        *ld_head = view->width;
+        return st->kept + r * view->n_heads * view->width;
+    }
+    *ld_head = view->ld_head;
+    return view->x + (r - view->row[first - 1].index - 1) * view->ld;
+}
+
+static int freeze_row(const struct mi_editor_state *st, const struct mi_ready_place *at,
+                      const struct mi_view *view, int r)
+{
+    int from = at->place.head >= 0 ? at->place.head : 0;
+    int to = at->place.head >= 0 ? from + 1 : view->n_heads;
+    int64_t ld_head;
+    const float *y = twin_row(st, view, r, &ld_head);
+    float *x = view->x + r * view->ld;
+    int changed = 0;
+
+    for (int h = from; h < to; h++)
+        changed |= write_values(x + h * view->ld_head, y + h * ld_head, view->width);
+    return changed;
+}
+
 static int edit_row(struct mi_editor_state *st, const struct mi_ready *ready,
                     const struct mi_edit_slot *slot, const struct mi_ready_place *at,
                     const struct mi_view *view, int r, const struct mi_item *item,
@@ -357,6 +401,8 @@ static int edit_row(struct mi_editor_state *st, const struct mi_ready *ready,
     float *x = view->x + r * view->ld;
     int changed = 0;
 
+    if (ready->edit->op == MI_EDIT_FREEZE)
+        return freeze_row(st, at, view, r);
     if (at->space.v && at->space.width != view->width) { /* one vector over all heads */
         float *y;
 
@@ -393,9 +439,12 @@ static int edit_view(struct mi_editor_state *st, struct mi_ready *ready,
     for (int r = 0; r < view->n_rows; r++) {
         const struct mi_row *row = &view->row[r];
         const struct mi_item *item = items[row->sequence];
-        const struct mi_edit_slot *slot = slot_of(ready, row->sequence, item, err);
+        const struct mi_edit_slot *slot;
         int changed;
 
+        if (!item) /* a twin */
+            continue;
+        slot = slot_of(ready, row->sequence, item, err);
         if (!slot)
             return -err->code;
         if (!is_meant(ready, slot, item, row->position) ||
@@ -421,6 +470,10 @@ int mi_editor_apply(struct mi_editor *e, struct mi_view *view, const struct mi_i
 {
     struct mi_editor_state *st = e->state;
 
+    if (mi_site_info(view->site)->shape == MI_SHAPE_KEYS && !items[view->row[0].sequence]) {
+        keep_twin(st, view);
+        return 0;
+    }
     for (size_t i = 0; st && i < st->edits.n; i++) {
         struct mi_ready *ready = &st->ready[i];
         const struct mi_edit *edit = ready->edit;

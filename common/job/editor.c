@@ -265,6 +265,14 @@ bool mi_editor_is_empty(const struct mi_editor *e)
     return !e->state || e->state->edits.n == 0;
 }
 
+bool mi_editor_has_twins(const struct mi_editor *e)
+{
+    for (size_t i = 0; e->state && i < e->state->edits.n; i++)
+        if (e->state->edits.item[i].op == MI_EDIT_FREEZE)
+            return true;
+    return false;
+}
+
 bool mi_editor_wants(const struct mi_editor *e, enum mi_site site, int layer)
 {
     for (size_t i = 0; e->state && i < e->state->edits.n; i++) {
@@ -453,6 +461,7 @@ void mi_editor_close(struct mi_editor *e)
     mi_free(st->file);
     mi_free(st->seeds);
     mi_free(st->tmp);
+    mi_free(st->kept);
     mi_edits_free(&st->edits);
     mi_free(st);
     e->state = NULL;

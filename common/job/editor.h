@@ -19,6 +19,8 @@
  *     swap         x := x + P (y - x), y those activations, P the projector of the vectors made
  *                  orthonormal (job/subspace.h)
  *
+ *     freeze       x := what it is in the unedited run of the same tokens (twins, below)
+ *
  * An edit with the value that is already there changes no bit: nothing is added when c, p or
  * c - p is 0, nothing is written where the value is equal.
  *
@@ -59,12 +61,16 @@ int mi_editor_open(struct mi_editor *e, struct mi_session *s, const char *const 
                    const char *const *plans, int n_plans, const struct mi_value *run_header,
                    bool other_model, int64_t seed, struct mi_error *err) MI_MUST_USE;
 bool mi_editor_is_empty(const struct mi_editor *e);
+/* Does an edit need the unedited run beside the edited one? Then in every pass a sequence follows
+ * its twin: the same new tokens over a cache of its own, without rows of logits, whose item is
+ * NULL. A twin is left as it is. */
+bool mi_editor_has_twins(const struct mi_editor *e);
 /* Does any edit write or read at this site and layer? For mi_hooks.wants. */
 bool mi_editor_wants(const struct mi_editor *e, enum mi_site site, int layer);
 /* The highest layer that an edit needs; -1: none. n_layers for the final norm and logits. */
 int mi_editor_last_layer(const struct mi_editor *e);
 /* Applies all edits of view's site to its rows. items [n_sequences of the batch]: the item of
- * each sequence, of whose prompt and `number` the positions are looked up once. Sets
+ * each sequence (NULL: a twin), of whose prompt and `number` the positions are looked up once. Sets
  * view->is_written when a bit changed. */
 int mi_editor_apply(struct mi_editor *e, struct mi_view *view, const struct mi_item *const *items,
                     struct mi_error *err) MI_MUST_USE;

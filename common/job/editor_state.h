@@ -57,6 +57,8 @@ struct mi_editor_state {
     int64_t *seeds;                       /* [edits.n] */
     float *tmp;                           /* scratch of edit_rows.c */
     size_t cap_tmp;
+    float *kept; /* [rows, heads, keys] of a twin, at the site with keys that was seen last */
+    size_t cap_kept;
 };
 
 /* Fetch what a place, and the condition, of an edit need from its files; check that it fits. */

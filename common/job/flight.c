@@ -88,6 +88,7 @@ static void close_cache(struct mi_strand *s)
 {
     if (s->is_open)
         mi_cache_free(&s->cache);
+    mi_cache_free(&s->twin);
     s->is_open = false;
 }
 
@@ -152,8 +153,10 @@ static size_t continuation_bytes(const struct mi_strand *s, const struct mi_mode
 
 size_t mi_flight_bytes(const struct mi_flight *f, const struct mi_model *m)
 {
-    return mi_cache_bytes(m, f->n_given + f->n_new) + continuation_bytes(&f->target, m) +
-           continuation_bytes(&f->foil, m);
+    size_t bytes = mi_cache_bytes(m, f->n_given + f->n_new) + continuation_bytes(&f->target, m) +
+                   continuation_bytes(&f->foil, m);
+
+    return f->is_twinned ? 2 * bytes : bytes;
 }
 
 int64_t mi_flight_pending(const struct mi_flight *f)
@@ -167,6 +170,8 @@ void mi_flight_open(struct mi_flight *f, const struct mi_model *m)
 
     if (!f->main.is_open)
         mi_cache_init(&f->main.cache, m, f->n_given + ahead);
+    if (!f->main.is_open && f->is_twinned)
+        mi_cache_init(&f->main.twin, m, f->n_given + ahead);
     f->main.is_open = true;
 }
 
@@ -176,6 +181,10 @@ static void branch(struct mi_strand *s, const struct mi_flight *f, const struct 
         return;
     mi_cache_init(&s->cache, m, s->n - 1);
     mi_cache_copy(&s->cache, &f->main.cache, f->item.prompt.n_prompt);
+    if (f->is_twinned) {
+        mi_cache_init(&s->twin, m, s->n - 1);
+        mi_cache_copy(&s->twin, &f->main.twin, f->item.prompt.n_prompt);
+    }
     s->is_open = true;
 }
 

@@ -16,19 +16,20 @@
 struct mi_strand {
     struct mi_item view; /* the item with these tokens, as editors see it; owns nothing */
     struct mi_cache cache;
-    bool is_open;       /* the cache is there */
-    int64_t n, cap;     /* tokens known; room in every array below */
-    int64_t n_fed;      /* went through the model */
-    int64_t n_left;     /* of a crossed run (job/crossed.c): still to be scored */
-    int32_t *tokens;    /* [cap] */
-    const char **piece; /* [cap] */
-    size_t *piece_len;  /* [cap] */
-    int64_t *offset;    /* [cap] */
-    double *logp;       /* [cap]; NaN: not known */
-    double *entropy;    /* [cap] */
-    int64_t *rank;      /* [cap]; -1: not known */
-    int32_t *top_token; /* [cap, n_top] */
-    double *top_logp;   /* [cap, n_top] */
+    struct mi_cache twin; /* of the unedited run beside it, where the flight is twinned */
+    bool is_open;         /* the cache is there */
+    int64_t n, cap;       /* tokens known; room in every array below */
+    int64_t n_fed;        /* went through the model */
+    int64_t n_left;       /* of a crossed run (job/crossed.c): still to be scored */
+    int32_t *tokens;      /* [cap] */
+    const char **piece;   /* [cap] */
+    size_t *piece_len;    /* [cap] */
+    int64_t *offset;      /* [cap] */
+    double *logp;         /* [cap]; NaN: not known */
+    double *entropy;      /* [cap] */
+    int64_t *rank;        /* [cap]; -1: not known */
+    int32_t *top_token;   /* [cap, n_top] */
+    double *top_logp;     /* [cap, n_top] */
 };
 
 struct mi_flight {
@@ -38,6 +39,7 @@ struct mi_flight {
     int64_t n_new;                       /* how many may be generated */
     int64_t n_shared; /* positions that came from another flight (job/prefix.h) */
     int n_top;
+    bool is_twinned;  /* every token goes through the model a second time, unedited */
     bool is_filled;   /* of a crossed run: the caches hold all that the steps need */
     bool has_chosen;  /* the pass in hand has put a token at main.tokens[main.n] */
     const char *stop; /* see stream/run_record.h; NULL while it runs, and of a score */

@@ -18,8 +18,7 @@ enum {
 static int64_t pass_bytes(const struct mi_run_state *run, int64_t longest)
 {
     const struct mi_model *m = &run->session->model;
-    int64_t bytes =
-        (int64_t)m->n_bytes + (int64_t)mi_forward_bytes(m, run->max_rows, longest);
+    int64_t bytes = (int64_t)m->n_bytes + (int64_t)mi_forward_bytes(m, run->max_rows, longest);
 
     if (run->keeps_scores)
         bytes += 4 * (int64_t)m->config.dims.n_heads * run->max_rows * longest;
@@ -92,6 +91,7 @@ static int read_item(struct mi_run_state *run, struct mi_error *err)
         item.target = item.foil = NULL;
     run->waiting = mi_alloc(sizeof *run->waiting);
     mi_flight_start(run->waiting, &item, run->session, run->o->n_new, run->n_top);
+    run->waiting->is_twinned = run->edits && mi_editor_has_twins(run->edits);
     run->waiting->bytes = mi_flight_bytes(run->waiting, &run->session->model);
     return 1;
 }
@@ -215,6 +215,11 @@ int mi_run(struct mi_session *s, struct mi_source *src, struct mi_editor *edits,
     int r = 0;
 
     *totals = (struct mi_run_totals){0};
+    if (o->cache_from &&
+        (mi_editor_has_twins(o->cache_from) || (edits && mi_editor_has_twins(edits))))
+        r = mi_fail(err, MI_EXIT_USAGE,
+                    "freeze does not go with the keys and values of another "
+                    "run (--cache-from)");
     run->session = s;
     run->source = src;
     run->edits = edits && !mi_editor_is_empty(edits) ? edits : NULL;
@@ -225,6 +230,8 @@ int mi_run(struct mi_session *s, struct mi_source *src, struct mi_editor *edits,
     run->max_items = o->max_items > 0 ? o->max_items : MI_RUN_ITEMS;
     run->max_rows = o->max_rows > 0 ? o->max_rows : MI_BATCH_ROWS;
     run->n_top = o->n_top < s->model.config.dims.d_vocab ? o->n_top : s->model.config.dims.d_vocab;
+    if (run->edits && mi_editor_has_twins(run->edits) && run->max_rows < 2)
+        run->max_rows = 2;
     run->limit = mi_memory_limit(o->max_memory);
     run->keeps_scores = keeps_scores(run->edits, s->model.config.dims.n_layers) ||
                         keeps_scores(run->cache_edits, s->model.config.dims.n_layers);

@@ -139,35 +139,46 @@ static bool wants_logits(const struct mi_run_state *run, const struct mi_flight 
            (t + 1 == f->item.prompt.n_prompt && (f->target.n > 0 || f->foil.n > 0));
 }
 
-void mi_pass_add(struct mi_run_state *run, struct mi_flight *f, struct mi_strand *s, int64_t first,
-                 int64_t n, bool with_scores)
+/* item NULL: the strand's twin. */
+static struct mi_sequence *add_sequence(struct mi_run_state *run, struct mi_flight *f,
+                                        struct mi_strand *s, const struct mi_item *item,
+                                        int64_t first, int64_t n)
 {
-    size_t at = (size_t)run->n_sequences;
-    struct mi_sequence *q;
+    size_t at = (size_t)run->n_sequences++;
 
-    if (n > run->max_rows - run->n_rows)
-        n = run->max_rows - run->n_rows;
-    if (n <= 0)
-        return;
     run->sequence = mi_grow(run->sequence, &run->sequence_cap, at + 1, sizeof *run->sequence);
     run->strand = mi_grow(run->strand, &run->strand_cap, at + 1, sizeof *run->strand);
     run->owner = mi_grow(run->owner, &run->owner_cap, at + 1, sizeof *run->owner);
     run->item = mi_grow(run->item, &run->item_cap, at + 1, sizeof *run->item);
     run->strand[at] = s;
     run->owner[at] = f;
-    run->item[at] = &s->view;
-    q = &run->sequence[at];
-    *q = (struct mi_sequence){.tokens = s->tokens + first,
-                              .n = (int)n,
-                              .cache = &s->cache,
-                              .logit_rows = run->logit_row + run->n_logit_rows};
+    run->item[at] = item;
+    run->sequence[at] = (struct mi_sequence){.tokens = s->tokens + first,
+                                             .n = (int)n,
+                                             .cache = item ? &s->cache : &s->twin,
+                                             .logit_rows = run->logit_row + run->n_logit_rows};
+    run->n_rows += (int)n;
+    return &run->sequence[at];
+}
+
+void mi_pass_add(struct mi_run_state *run, struct mi_flight *f, struct mi_strand *s, int64_t first,
+                 int64_t n, bool with_scores)
+{
+    int64_t room = (run->max_rows - run->n_rows) / (f->is_twinned ? 2 : 1);
+    struct mi_sequence *q;
+
+    if (n > room)
+        n = room;
+    if (n <= 0)
+        return;
+    if (f->is_twinned)
+        add_sequence(run, f, s, NULL, first, n);
+    q = add_sequence(run, f, s, &s->view, first, n);
     for (int i = 0; i < q->n && with_scores; i++)
         if (s != &f->main || wants_logits(run, f, first + i))
             run->logit_row[run->n_logit_rows + q->n_logit_rows++] = i;
     run->n_logit_rows += q->n_logit_rows;
-    run->n_rows += q->n;
     run->n_made_rows += s == &f->main && first >= f->n_given ? q->n : 0;
-    run->n_sequences++;
 }
 
 void mi_pass_feed(struct mi_run_state *run, struct mi_flight *f, bool with_scores)
@@ -215,7 +226,8 @@ void mi_pass_settle(struct mi_run_state *run, struct mi_flight *f)
 static void settle_pass(struct mi_run_state *run)
 {
     for (int i = 0; i < run->n_sequences; i++)
-        run->strand[i]->n_fed += run->sequence[i].n;
+        if (run->item[i])
+            run->strand[i]->n_fed += run->sequence[i].n;
     for (size_t i = 0; i < run->n; i++)
         if (!run->flight[i]->is_done)
             mi_pass_settle(run, run->flight[i]);

@@ -579,3 +579,53 @@ key() {
 	done
 	mi-view r.mi | head -n 1 | grep -qE 'swap z:1.2 [0-9a-f]{32} from [0-9a-f]{32} @ -2 align end'
 }
+
+@test "mi-run: what is frozen is what the unedited run has there" {
+	need jq
+	local edits=(--edit 'zero mlp_out:0 @ all' --edit 'noise resid_pre:1 * 0.5 @ all')
+	# all of the last layer's output: the plain run, to the bit, generated tokens too
+	mi-run -m "$M" "$P" -n 8 -o plain.mi
+	mi-run -m "$M" "$P" -n 8 "${edits[@]}" --edit 'freeze resid_post:1' -o whole.mi
+	diff <(runs plain.mi) <(runs whole.mi)
+	# at the prompt a freeze is a patch from a capture of the plain run
+	printf '%s\n' '{"id": "x", "text": "the city of Rome is", "target": " in the"}' \
+		'{"id": "y", "text": "that is not", "target": " true"}' >q.jsonl
+	for sites in 'pattern:*' 'attn_scores:1' 'mlp_out:1,z:1.2' 'ln1_scale:*,ln2_scale:*' 'attn_out:*' 'k:1,v:1.0'; do
+		mi-capture -m "$M" --at "$sites" --pos all q.jsonl -o clean.mi
+		mi-run -m "$M" --score q.jsonl "${edits[@]}" --edit "freeze $sites @ prompt" -o f.mi
+		mi-run -m "$M" --score q.jsonl "${edits[@]}" --edit "patch $sites from clean.mi @ prompt" -o p.mi
+		diff <(runs f.mi | jq -c '[.id, .logp]') <(runs p.mi | jq -c '[.id, .logp]')
+		[ "$(runs f.mi)" != "$(mi-run -m "$M" --score q.jsonl "${edits[@]}" | runs -)" ]
+		# captured under the same edits it is the plain run's
+		mi-capture -m "$M" --at "$sites" --pos all q.jsonl "${edits[@]}" --edit "freeze $sites" -o again.mi
+		diff <(mi-view --full clean.mi | grep '"kind":"act"') <(mi-view --full again.mi | grep '"kind":"act"')
+	done
+}
+
+@test "mi-run: a freeze changes no byte by batch, order of passes or threads" {
+	local edits=(--edit 'zero mlp_out:0 @ all' --edit 'freeze pattern:* @ all' --edit 'freeze ln2_scale:1 @ gen')
+	mi-run -m "$M" "$P" -n 10 "${edits[@]}" -o want.mi
+	for how in '--batch 1 -j 1' '--batch 2 -j 3' '--batch 400'; do
+		# shellcheck disable=SC2086
+		mi-run -m "$M" "$P" -n 10 "${edits[@]}" $how -o got.mi
+		cmp want.mi got.mi
+	done
+	mi-run -m "$M" --score want.mi --edit @run -o again.mi
+	diff <(runs want.mi | key logp) <(runs again.mi | key logp)
+	mi-capture -m "$M" --at 'resid_post:1' --pos all want.mi --edit @run -o a.mi
+	mi-capture -m "$M" --at 'resid_post:1' --pos all want.mi --edit @run --batch 1 -j 1 -o b.mi
+	cmp a.mi b.mi
+}
+
+@test "mi-run: what cannot be frozen is refused" {
+	run_clean 2 mi-run -m "$M" -p x -n 1 --edit 'freeze ln_final_scale' -o out.mi
+	says 'comes after the blocks'
+	run_clean 2 mi-run -m "$M" -p x -n 1 --edit 'freeze result:1' -o out.mi
+	says 'freeze z'
+	mi-run -m "$M" -p 'the city' -n 4 -o y.mi
+	run_clean 2 mi-run -m "$M" --score y.mi --edit 'freeze z:1' --cache-from none -o out.mi
+	says '--cache-from'
+	run_clean 2 mi-patch -m "$M" --variant 'x=freeze z:1' --metric kl -p x -o out.mi
+	says 'freeze is of mi-run and mi-capture'
+	nothing_left out.mi
+}

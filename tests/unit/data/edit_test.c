@@ -52,6 +52,7 @@ static void test_canonical(void)
         {"swap resid_post:12 d.mi from run.mi @ last",
          "swap resid_post:12 d.mi from run.mi @ last align end"},
         {"swap z:9.6 d.mi align span from run.mi", "swap z:9.6 d.mi from run.mi @ all align span"},
+        {"freeze pattern:*", "freeze pattern:* @ all"},
         {"add resid_post:12 h.mi when proj(h.mi) > 0.5 at resid_post:12",
          "add resid_post:12 h.mi * 1.0 @ all when proj(h.mi) > 0.5 at resid_post:12"},
         {"zero z:1.2 @ /a b, c/,last when proj(a (1).mi) < -2 at resid_pre:3",
@@ -101,6 +102,7 @@ static void test_refused(void)
         {"swap z:1 d.mi", "needs 'from FILE'"},
         {"swap z:1 d.mi * 2 from a.mi", "takes no '* NUMBER'"},
         {"patch z:1 d.mi from a.mi", "does not belong"},
+        {"freeze z:1 from a.mi", "takes no 'from'"},
         {"patch z:1 from", "a file is missing"},
         {"patch z:1 from a.mi align left", "none of end"},
         {"add z:1 h.mi align end", "takes no 'align'"},
@@ -145,7 +147,7 @@ static void test_plan(void)
 
 int main(void)
 {
-    plan(36 + 2 + 36 + 3);
+    plan(38 + 2 + 37 + 3);
     test_canonical();
     test_refused();
     test_plan();
