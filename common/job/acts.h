@@ -105,6 +105,9 @@ int mi_acts_open_reader(struct mi_acts *a, struct mi_reader *in, const struct mi
                         struct mi_error *err) MI_MUST_USE;
 /* The checks of the options alone, for before an input is opened. */
 int mi_acts_check_options(const struct mi_acts_options *o, struct mi_error *err) MI_MUST_USE;
+/* MI_EXIT_DATA when the stream is of another model than the header (stream/header.h). */
+int mi_acts_check_model(const struct mi_acts *a, const struct mi_value *header, bool other_model,
+                        struct mi_error *err) MI_MUST_USE;
 /* 1: the rows of a wanted record; 0: the end was seen, and every wanted pair is whole; < 0.
  * MI_EXIT_DATA: a record before its prompt, a prompt twice, rows that are not finite, pairs
  * that miss a member (up to ten are named), no wanted rows at all. */

@@ -3,6 +3,7 @@
 #include "base/escape.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "stream/header.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +45,10 @@ static int check_members(const struct mi_acts *a, int64_t (*member)[2], struct m
             mi_buf_addf(&b, "%s'%.30s'", n > 1 ? ", " : "", mi_quote(a->pairs.name[i]));
     }
     if (n > 0)
-        mi_fail(err, MI_EXIT_DATA, "%lld pair%s a member: %s%s", (long long)n,
-                n == 1 ? " misses" : "s miss", mi_buf_text(&b), n > SHOWN ? ", ..." : "");
+        mi_fail(err, MI_EXIT_DATA, "%lld pair%s a member%s: %s%s", (long long)n,
+                n == 1 ? " misses" : "s miss",
+                a->options.part == MI_PART_ALL ? "" : " in this part of the groups",
+                mi_buf_text(&b), n > SHOWN ? ", ..." : "");
     mi_buf_free(&b);
     return n > 0 ? -MI_EXIT_DATA : 0;
 }
@@ -58,6 +61,14 @@ static int check_groups(const struct mi_acts *a, int64_t (*member)[2], struct mi
             return mi_fail(err, MI_EXIT_DATA, "the members of pair '%s' are in two groups",
                            mi_quote(a->pairs.name[i]));
     return 0;
+}
+
+int mi_acts_check_model(const struct mi_acts *a, const struct mi_value *header, bool other_model,
+                        struct mi_error *err)
+{
+    int r = mi_header_same_model(header, mi_reader_header(&a->reader), other_model, err);
+
+    return r < 0 ? mi_fail_in(err, "%s: not the directions' model", mi_reader_name(&a->reader)) : 0;
 }
 
 int mi_acts_check(const struct mi_acts *a, struct mi_error *err)

@@ -84,6 +84,26 @@ static bool is_selected(const struct mi_directing *d, const struct mi_dir *dir)
            (d->draw < 0 || !dir->control || mi_get_int(&dir->rec.extra, "draw", 0) == d->draw);
 }
 
+/* No direction fits: which methods there are. */
+static int say_methods(const struct mi_directing *d, const struct mi_dirs *dirs,
+                       struct mi_error *err)
+{
+    struct mi_buf b = {0};
+
+    for (size_t i = 0; i < dirs->n; i++) {
+        bool is_new = true;
+
+        for (size_t k = 0; k < i && is_new; k++)
+            is_new = strcmp(dirs->item[k].rec.method, dirs->item[i].rec.method) != 0;
+        if (is_new)
+            mi_buf_addf(&b, "%s'%.40s'", b.len ? ", " : "", mi_quote(dirs->item[i].rec.method));
+    }
+    mi_fail(err, MI_EXIT_NO, "'%s': no direction fits (there are %s)", mi_quote(d->inputs.item[0]),
+            mi_buf_text(&b));
+    mi_buf_free(&b);
+    return -MI_EXIT_NO;
+}
+
 int mi_directing_select(struct mi_directing *d, struct mi_error *err)
 {
     struct mi_writer out = {0};
@@ -100,7 +120,7 @@ int mi_directing_select(struct mi_directing *d, struct mi_error *err)
             d->n_dirs++;
         }
     if (r == 0 && d->n_dirs == 0)
-        r = mi_fail(err, MI_EXIT_NO, "'%s': no direction fits", mi_quote(d->inputs.item[0]));
+        r = say_methods(d, &dirs, err);
     r = mi_step_finish(&d->step, &out, r, err);
     mi_dirs_free(&dirs);
     return r;
@@ -224,8 +244,7 @@ static int open_attribution(struct mi_directing *d, struct mi_dirs *dirs, struct
     if (r == 0)
         r = mi_acts_open(acts, d->inputs.item[0], &o, err);
     if (r == 0)
-        r = mi_header_same_model(&dirs->header, mi_reader_header(&acts->reader), d->other_model,
-                                 err);
+        r = mi_acts_check_model(acts, &dirs->header, d->other_model, err);
     if (r == 0 && d->model)
         r = open_model(d, session, &dirs->header, err);
     return r;

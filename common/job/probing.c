@@ -1,5 +1,6 @@
 #include "job/probing.h"
 
+#include "base/escape.h"
 #include "stream/header.h"
 
 /* ---- activations ------------------------------------------------------------------ */
@@ -28,8 +29,7 @@ static int open_both(struct mi_probing *p, struct mi_dirs *dirs, struct mi_acts 
     if (r == 0)
         r = mi_acts_open(acts, p->inputs.item[0], &p->acts, err);
     if (r == 0)
-        r = mi_header_same_model(&dirs->header, mi_reader_header(&acts->reader), p->other_model,
-                                 err);
+        r = mi_acts_check_model(acts, &dirs->header, p->other_model, err);
     return r;
 }
 
@@ -152,8 +152,9 @@ int mi_probing_diff(struct mi_probing *p, struct mi_error *err)
     p->scores.out = &out;
     for (int i = 0; i < 2 && r == 0; i++)
         r = mi_runs_read(&runs[i], p->inputs.item[i], &o, &p->figure, 1, &p->step.origin, err);
-    if (r == 0)
-        r = mi_header_same_model(&runs[0].header, &runs[1].header, p->other_model, err);
+    if (r == 0 &&
+        (r = mi_header_same_model(&runs[0].header, &runs[1].header, p->other_model, err)) < 0)
+        mi_fail_in(err, "'%s'", mi_quote(p->inputs.item[1]));
     if (r == 0)
         r = mi_step_begin(&p->step, &out, &runs[0].header, &runs[1].header, "score", err);
     if (r == 0)
