@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+/* Tokens or merges that are read; models have a quarter of it. A list of empty strings takes
+ * more memory here than in its file, so that a longer one is refused first. */
+enum { MOST_STRINGS = 1 << 20 };
+
 /* A string array of the file as byte ranges; NULL when the key is absent. */
 static int read_strings(const struct mi_gguf *g, const char *key, struct mi_bytes **out, size_t *n,
                         struct mi_error *err)
@@ -17,6 +21,9 @@ static int read_strings(const struct mi_gguf *g, const char *key, struct mi_byte
         return 0;
     if (v->type != MI_GGUF_ARRAY || v->element != MI_GGUF_STRING)
         return mi_fail(err, MI_EXIT_DATA, "'%s' is not a list of strings", key);
+    if (v->count > MOST_STRINGS)
+        return mi_fail(err, MI_EXIT_DATA, "'%s' lists %llu strings (limit %d)", key,
+                       (unsigned long long)v->count, MOST_STRINGS);
     s = mi_alloc_n((size_t)v->count, sizeof *s);
     *out = mi_alloc_n((size_t)v->count, sizeof **out);
     mi_gguf_array_strings(v, s);
