@@ -52,14 +52,6 @@ static uint64_t count_elements(const struct mi_store_tensor *t)
     return t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
 }
 
-static uint64_t count_bytes(const struct mi_store_tensor *t)
-{
-    const struct mi_qtype_info *info = mi_qtype_info(t->type);
-
-    return info ? count_elements(t) / (uint64_t)info->block_elements * (uint64_t)info->block_bytes
-                : 0;
-}
-
 /* What follows "blk.12.". */
 static const char *kind_of(const char *name)
 {
@@ -104,7 +96,7 @@ static void add_groups(struct mi_buf *b, const struct mi_store *s)
 
         for (; i < s->n_tensors && strcmp(kind_of(t[i]->name), g.name) == 0; i++) {
             g.n++;
-            g.bytes += count_bytes(t[i]);
+            g.bytes += mi_store_bytes(t[i]);
             g.of_type[t[i]->type & (MOST_TYPES - 1)]++; /* all are supported, so small */
         }
         add_group(b, &g);
@@ -119,7 +111,7 @@ static void add_types(struct mi_buf *b, const struct mi_store *s)
 
     for (size_t i = 0; i < s->n_tensors; i++) {
         elements += count_elements(&s->tensor[i]);
-        all += count_bytes(&s->tensor[i]);
+        all += mi_store_bytes(&s->tensor[i]);
     }
     mi_buf_addf(b, "parameters: %llu\n", (unsigned long long)elements);
     mi_buf_addf(b, "bits per weight: %.2f\n", 8 * (double)all / (double)(elements ? elements : 1));
@@ -128,7 +120,7 @@ static void add_types(struct mi_buf *b, const struct mi_store *s)
 
         for (size_t i = 0; i < s->n_tensors; i++) {
             n += s->tensor[i].type == type;
-            bytes += s->tensor[i].type == type ? count_bytes(&s->tensor[i]) : 0;
+            bytes += s->tensor[i].type == type ? mi_store_bytes(&s->tensor[i]) : 0;
         }
         if (n > 0)
             mi_buf_addf(b, "tensors %s: %llu, %s\n",

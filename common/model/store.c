@@ -1,6 +1,8 @@
 /* model/store.c: hyperparameters and tensors under canonical names; see store.h. */
 #include "model/store.h"
 
+#include "math/quant.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +48,14 @@ const struct mi_store_tensor *mi_store_tensor(const struct mi_store *s, const ch
     return s->n_tensors > 0
                ? bsearch(&wanted, s->tensor, s->n_tensors, sizeof(wanted), compare_names)
                : NULL;
+}
+
+uint64_t mi_store_bytes(const struct mi_store_tensor *t)
+{
+    const struct mi_qtype_info *info = mi_qtype_info(t->type);
+    uint64_t n = t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
+
+    return info ? n / (uint64_t)info->block_elements * (uint64_t)info->block_bytes : 0;
 }
 
 void mi_store_free(struct mi_store *s)

@@ -7,10 +7,11 @@
  *   keys     map: GGUF's key without the architecture ("block_count", "rope.freq_base",
  *            "attention.head_count"), numbers, flags, strings, arrays of numbers. A key that
  *            the store does not know is left out; config.c holds the defaults. A Hugging Face
- *            directory also gives: "hidden_activation" (its name there: "gelu", "gelu_new"),
+ *            directory also gives: "activation" (its name there: "gelu", "gelu_new"),
  *            "rope.scaling.type" "dynamic" and "llama3" (with "rope.scaling.low_freq_factor" and
  *            "rope.scaling.high_freq_factor"), "attention.sliding_window_pattern" as an array
- *            of one number a layer (1: has the window), "rope.layers" likewise (1: rotates).
+ *            of one number a layer (1: has the window), "attention.rope_pattern" likewise (1:
+ *            rotates).
  *   tensors  "token_embd.weight", "blk.3.attn_q.weight"; ne[0] is the fastest dimension, so
  *            that a matrix y = W x, W [out, in], has ne = {in, out}; experts have ne =
  *            {in, out, experts}. Fused forms are those of GGUF: attn_qkv has the rows of all
@@ -58,6 +59,8 @@ struct mi_store_tensor *mi_store_add(struct mi_store *s, const char *name, size_
 int mi_store_sort(struct mi_store *s, struct mi_error *err) MI_MUST_USE;
 const struct mi_store_tensor *mi_store_tensor(const struct mi_store *s,
                                               const char *name); /* or NULL */
+/* Bytes of its elements; 0 for a type that is not supported. */
+uint64_t mi_store_bytes(const struct mi_store_tensor *t);
 void mi_store_free(struct mi_store *s);
 
 #endif
