@@ -2,35 +2,33 @@
 
 #include "base/escape.h"
 #include "base/mem.h"
-#include "job/vocabulary.h"
+#include "job/model_text.h"
 #include "math/quant.h"
 
 #include <string.h>
-
-static char *read_text(const struct mi_gguf *g, const char *key)
-{
-    struct mi_gguf_string s;
-
-    return mi_gguf_text(g, key, &s) ? mi_strndup(s.at, s.len) : NULL;
-}
 
 /* ---- the session ------------------------------------------------------------- */
 
 static int open_chat(struct mi_session *s, const struct mi_session_options *o, struct mi_error *err)
 {
-    char *source = read_text(&s->model.file, "tokenizer.chat_template");
+    struct mi_buf source = {0};
     int32_t bos = mi_tokenizer_bos(&s->tokenizer);
     struct mi_bytes piece = {0};
     char *bos_text = NULL;
-    int r;
+    int r = mi_model_text_template(&s->model, &source, err);
 
+    if (r < 0) {
+        mi_buf_free(&source);
+        return mi_fail_in(err, "'%s'", mi_quote(o->model));
+    }
     if (bos >= 0) {
         piece = mi_tokenizer_piece(&s->tokenizer, bos);
         bos_text = mi_strndup(piece.at, piece.len);
     }
-    r = mi_chat_open(&s->chat, o->chat, source, bos_text, &s->why_no_chat);
+    r = mi_chat_open(&s->chat, o->chat, r > 0 ? mi_buf_text(&source) : NULL, bos_text,
+                     &s->why_no_chat);
     s->has_chat = r == 0;
-    mi_free(source);
+    mi_buf_free(&source);
     mi_free(bos_text);
     /* without a wish a model may have no template: only messages need one */
     if (r < 0 && (o->chat || o->is_chat || o->system)) {
@@ -67,7 +65,7 @@ int mi_session_open(struct mi_session *s, const struct mi_session_options *o, st
     r = mi_model_open(&s->model, o->model, err);
     if (r < 0)
         return r;
-    r = mi_vocabulary_tokenizer(&s->tokenizer, &s->model.file, err);
+    r = mi_model_text_tokenizer(&s->tokenizer, &s->model, err);
     if (r == 0)
         r = check_sizes(s, err);
     if (r < 0)
@@ -91,19 +89,20 @@ int mi_session_open(struct mi_session *s, const struct mi_session_options *o, st
 
 /* ---- its description --------------------------------------------------------- */
 
-/* The type that most bytes of the blocks' matrices have: "Q4_1". */
+/* The type that most bytes of the matrices have: "Q4_1". */
 static const char *main_type(const struct mi_model *m)
 {
-    uint64_t bytes[256] = {0};
+    enum { TYPES = 512 }; /* numbers of types are below */
+    uint64_t bytes[TYPES] = {0};
     int best = 0;
 
-    for (size_t i = 0; i < m->file.n_tensors; i++) {
-        const struct mi_gguf_tensor *t = &m->file.tensor[i];
+    for (size_t i = 0; i < m->store.n_tensors; i++) {
+        const struct mi_store_tensor *t = &m->store.tensor[i];
 
-        if (t->rank > 1 && t->type >= 0 && t->type < 256)
-            bytes[t->type] += t->n_bytes;
+        if (t->ne[1] > 1 && t->type >= 0 && t->type < TYPES)
+            bytes[t->type] += mi_store_bytes(t);
     }
-    for (int i = 1; i < 256; i++)
+    for (int i = 1; i < TYPES; i++)
         if (bytes[i] > bytes[best])
             best = i;
     return mi_qtype_info(best) ? mi_qtype_info(best)->name : "mixed";
@@ -138,38 +137,46 @@ static struct mi_value model_map(struct mi_session *s, const struct mi_digest *d
 }
 
 /* Of all that decides how a conversation becomes text. */
-static struct mi_value template_digest(const struct mi_session *s, struct mi_arena *a)
+static int template_digest(const struct mi_session *s, struct mi_arena *a, struct mi_value *out,
+                           struct mi_error *err)
 {
+    struct mi_buf source = {0};
     struct mi_digest d;
     struct mi_hash h;
-    struct mi_gguf_string source = {0};
     const char *name;
+    int r = 0;
 
+    *out = mi_nil();
     if (!s->has_chat)
-        return mi_nil();
+        return 0;
     name = mi_chat_name(&s->chat);
+    if (s->chat.kind != MI_CHAT_RAW)
+        r = mi_model_text_template(&s->model, &source, err);
     mi_hash_init(&h);
     mi_hash_add(&h, name, strlen(name) + 1);
-    if (s->chat.kind != MI_CHAT_RAW &&
-        mi_gguf_text(&s->model.file, "tokenizer.chat_template", &source))
-        mi_hash_add(&h, source.at, source.len);
+    mi_hash_add(&h, source.data, source.len);
     d = mi_hash_value(&h);
     mi_hash_free(&h);
-    return digest_value(a, &d);
+    mi_buf_free(&source);
+    *out = digest_value(a, &d);
+    return r < 0 ? r : 0;
 }
 
 int mi_session_header(struct mi_session *s, struct mi_arena *a, struct mi_value *header,
                       struct mi_error *err)
 {
     struct mi_digest model, tokenizer;
+    struct mi_value template;
     int r = mi_model_digest(&s->model, &model, err);
 
+    if (r == 0)
+        r = template_digest(s, a, &template, err);
     if (r < 0)
         return r;
     tokenizer = mi_tokenizer_digest(&s->tokenizer);
     mi_set(a, header, "model", model_map(s, &model, a));
     mi_set(a, header, "tokenizer", digest_value(a, &tokenizer));
-    mi_set(a, header, "template", template_digest(s, a));
+    mi_set(a, header, "template", template);
     return 0;
 }
 
