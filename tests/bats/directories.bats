@@ -1,0 +1,216 @@
+# Models as Hugging Face directories: -m DIR.
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load lib/helper
+	TINY=$FIXTURES/tiny
+	cp -r "$TINY/llama-f32" d
+	chmod -R u+w d
+}
+
+# change FILTER: config.json through jq.
+change() {
+	jq "$1" d/config.json >config.new
+	mv config.new d/config.json
+}
+
+# refused TEXT: mi-run will not have the directory, and says so.
+refused() {
+	run_clean 3 mi-run -m d -p x -o out.mi
+	says "$1"
+	[ ! -e out.mi ]
+}
+
+@test "the digest is of what is read, by name" {
+	a=$(mi-run -m d --info | sed -n 's/^digest: //p')
+	cp d/config.json d/README.md
+	[ "$(mi-run -m d --info | sed -n 's/^digest: //p')" = "$a" ]
+	change '.eos_token_id = 5'
+	[ "$(mi-run -m d --info | sed -n 's/^digest: //p')" != "$a" ]
+}
+
+@test "a directory gives what its GGUF file gives, bit for bit" {
+	printf '%s\n' '{"id":"a","text":"the truth of the matter"}' \
+		'{"id":"b","text":"Paris is in France <|im_end|>"}' >p.jsonl
+	for m in llama-f32 qwen2-f16; do
+		mi-run -m "$TINY/$m" p.jsonl -o dir.mi
+		mi-run -m "$TINY/$m.gguf" p.jsonl -o gguf.mi
+		mi-view dir.mi | jq -c 'select(.kind == "run") | del(.seq)' >dir.txt
+		mi-view gguf.mi | jq -c 'select(.kind == "run") | del(.seq)' >gguf.txt
+		[ -s dir.txt ]
+		cmp dir.txt gguf.txt
+	done
+}
+
+@test "capture, patch and directions take a directory" {
+	printf '%s\n' '{"id":"a","text":"the truth of the matter","pair":"1","label":1}' \
+		'{"id":"b","text":"the truth is the answer","pair":"1","label":0}' >p.jsonl
+	mi-capture -m d p.jsonl --at 'resid_post:*:last' -o dir.mi
+	mi-capture -m "$TINY/llama-f32.gguf" p.jsonl --at 'resid_post:*:last' -o gguf.mi
+	mi-view dir.mi | jq -c 'select(.kind == "act")' >dir.txt
+	mi-view gguf.mi | jq -c 'select(.kind == "act")' >gguf.txt
+	[ -s dir.txt ]
+	cmp dir.txt gguf.txt
+	mi-run -m d -p 'the truth' --edit 'resid_post:0 zero' -o run.mi
+	mi-view --check run.mi
+}
+
+@test "a chat template and the ids that end a text come from the directory" {
+	printf '%s\n' '{"id":"a","messages":[{"role":"user","content":"the truth"}]}' >p.jsonl
+	mi-run -m d p.jsonl -o dir.mi
+	mi-run -m "$TINY/llama-f32.gguf" p.jsonl -o gguf.mi
+	[ "$(mi-view dir.mi | jq -c 'select(.kind == "run").tokens')" = \
+		"$(mi-view gguf.mi | jq -c 'select(.kind == "run").tokens')" ]
+	rm d/chat_template.jinja
+	jq --rawfile t "$TINY/llama-f32/chat_template.jinja" \
+		'.chat_template = [{name: "tool_use", template: "no"}, {name: "default", template: $t}]' \
+		d/tokenizer_config.json >new
+	mv new d/tokenizer_config.json
+	mi-run -m d p.jsonl -o dir2.mi
+	[ "$(mi-view dir.mi | jq -c 'select(.kind == "run").tokens')" = \
+		"$(mi-view dir2.mi | jq -c 'select(.kind == "run").tokens')" ]
+}
+
+@test "--info shows a directory" {
+	run -0 mi-run -m d --info
+	[[ $output == *"format: Hugging Face directory, weights in 2 files"* ]]
+	[[ $output == *"architecture: llama"* ]]
+}
+
+@test "a directory without a configuration is refused" {
+	rm d/config.json
+	refused "'d': 'config.json' is missing"
+	mkdir empty
+	run_clean 3 mi-run -m empty -p x -o out.mi
+	says "config.json"
+}
+
+@test "a configuration that says nonsense is refused" {
+	for f in '.hidden_size = "a"' '.hidden_size = 0' '.hidden_size = -1' '.hidden_size = 1e9' \
+		'.hidden_size = 33' '.num_attention_heads = 0' '.num_attention_heads = 5' \
+		'.num_key_value_heads = 3' '.num_hidden_layers = 3' '.num_hidden_layers = 1' \
+		'.num_hidden_layers = 2147483647' '.rms_norm_eps = 0' '.rope_theta = -1' \
+		'.rope_theta = "big"' 'del(.hidden_size)' 'del(.model_type)' '.model_type = 5' \
+		'.intermediate_size = 65' '.tie_word_embeddings = false' '.head_dim = 6' \
+		'.rope_scaling = {rope_type: "linear"}' '.rope_scaling = {type: "linear", factor: -2}' \
+		'.rope_scaling = {type: "no such", factor: 2}' '[.]' '.text_config = {}'; do
+		cp "$TINY/llama-f32/config.json" d/config.json
+		change "$f"
+		refused "'d': "
+	done
+	printf '{"hidden_size": 3' >d/config.json
+	refused "'config.json': not JSON"
+	printf '{"a": 1, "a": 2}' >d/config.json
+	refused "'config.json'"
+	head -c 600000 /dev/zero | tr '\0' ' ' >d/config.json
+	refused "'config.json': 600000 bytes (limit"
+}
+
+@test "a type that is not supported is named, with those like it" {
+	change '.model_type = "llamba"'
+	refused "model_type 'llamba' is not supported"
+	change '.model_type = "qwen2_vl"'
+	refused "(near: qwen2"
+}
+
+@test "quantised directories are refused by their method" {
+	change '.quantization_config = {quant_method: "gptq", bits: 4}'
+	refused "'quantization_config' (gptq)"
+}
+
+@test "missing and unknown shards are refused" {
+	mv d/model-00002-of-00002.safetensors aside
+	refused "shard 'model-00002-of-00002.safetensors' is missing"
+	mv aside d/model-00002-of-00002.safetensors
+	rm d/model.safetensors.index.json
+	refused "'model.safetensors.index.json' is missing"
+}
+
+@test "only pickled weights: refused with the reason" {
+	rm d/*.safetensors d/model.safetensors.index.json
+	touch d/pytorch_model.bin
+	refused "reading a pickle runs code"
+	rm d/pytorch_model.bin
+	refused "there is no model.safetensors"
+	touch d/m.gguf
+	refused "name the .gguf file itself"
+}
+
+@test "a shard that was cut is refused" {
+	for n in 0 7 8 100 30000 76559; do
+		head -c "$n" "$TINY/llama-f32/model-00001-of-00002.safetensors" \
+			>d/model-00001-of-00002.safetensors
+		refused "model-00001-of-00002.safetensors'"
+	done
+}
+
+# index FILTER: the index through jq.
+index() {
+	jq "$1" "$TINY/llama-f32/model.safetensors.index.json" >d/model.safetensors.index.json
+}
+
+@test "an index that lies is refused" {
+	index '.weight_map["model.norm.weight"] = "model-00001-of-00002.safetensors"'
+	refused "tensor 'model.norm.weight' is not in 'model-00001-of-00002.safetensors'"
+	index '.weight_map["more"] = "model-00001-of-00002.safetensors"'
+	refused "tensor 'more' is not in"
+	index 'del(.weight_map["model.norm.weight"])'
+	refused "does not have tensor 'model.norm.weight'"
+	for name in ../d/model-00002-of-00002.safetensors /etc/passwd '' . .. a/b '.hidden' 'a\\b' \
+		'a\u0000b'; do
+		index ".weight_map[\"model.norm.weight\"] = \"$name\""
+		refused "'model.safetensors.index.json': names"
+	done
+	index '.weight_map = {}'
+	refused "'weight_map' is empty"
+	index 'del(.weight_map)'
+	refused "'weight_map' is missing"
+	index '.weight_map["model.norm.weight"] = 5'
+	refused "'model.safetensors.index.json'"
+	printf '{"weight_map":{"a":"x","a":"x"}}' >d/model.safetensors.index.json
+	refused "tensor 'a' is there twice"
+	printf '{"weight_map":{},"weight_map":{}}' >d/model.safetensors.index.json
+	refused "twice"
+	jq -n '{weight_map: ([range(600) | {key: "t\(.)", value: "f\(.)"}] | from_entries)}' \
+		>d/model.safetensors.index.json
+	refused "names more than 512 files"
+}
+
+@test "symbolic links that go in circles are refused; others serve" {
+	mv d/model-00002-of-00002.safetensors blob
+	ln -s ../blob d/model-00002-of-00002.safetensors
+	mi-run -m d --info >/dev/null
+	rm d/model-00002-of-00002.safetensors
+	ln -s model-00002-of-00002.safetensors d/model-00002-of-00002.safetensors
+	refused "model-00002-of-00002.safetensors"
+}
+
+@test "tensors without a place in the model are refused" {
+	change '.num_hidden_layers = 1'
+	refused "has no place"
+	change '.num_hidden_layers = 2 | .model_type = "qwen2"'
+	run_clean 3 mi-run -m d -p x -o out.mi
+	says "missing"
+}
+
+@test "a directory without tokenizer.json is refused" {
+	rm d/tokenizer.json
+	refused "'d': 'tokenizer.json' is missing"
+}
+
+@test "lies cost neither time nor memory" {
+	# a header of 90 MB that is one value of many
+	python=${PYTHON:-python3}
+	"$python" - <<-'END' || skip "no Python"
+		import struct
+		n = 30_000_000
+		text = b'{"a":[' + b'1,' * n + b'1]}'
+		with open("d/model.safetensors", "wb") as f:
+		    f.write(struct.pack("<Q", len(text)) + text)
+	END
+	size=$(($(stat -c %s d/model.safetensors) / 1024))
+	[ "${MI_MODE:-release}" = release ] || skip "sanitizers count memory of their own"
+	( ulimit -v $((size + 65536 + 400000)); timeout 2 mi-run -m d -p x -o out.mi ) 2>said && false
+	[ $? -ne 124 ]
+	grep -q "model.safetensors" said
+}
