@@ -45,13 +45,13 @@ refused() {
 @test "capture, patch and directions take a directory" {
 	printf '%s\n' '{"id":"a","text":"the truth of the matter","pair":"1","label":1}' \
 		'{"id":"b","text":"the truth is the answer","pair":"1","label":0}' >p.jsonl
-	mi-capture -m d p.jsonl --at 'resid_post:*:last' -o dir.mi
-	mi-capture -m "$TINY/llama-f32.gguf" p.jsonl --at 'resid_post:*:last' -o gguf.mi
+	mi-capture -m d p.jsonl --at 'resid_post:*' -o dir.mi
+	mi-capture -m "$TINY/llama-f32.gguf" p.jsonl --at 'resid_post:*' -o gguf.mi
 	mi-view dir.mi | jq -c 'select(.kind == "act")' >dir.txt
 	mi-view gguf.mi | jq -c 'select(.kind == "act")' >gguf.txt
 	[ -s dir.txt ]
 	cmp dir.txt gguf.txt
-	mi-run -m d -p 'the truth' --edit 'resid_post:0 zero' -o run.mi
+	mi-run -m d -p 'the truth' --edit 'zero resid_post:0' -o run.mi
 	mi-view --check run.mi
 }
 
