@@ -1,4 +1,4 @@
-# A stream of --arg kind run or score, with strings that would act were they not made inert.
+# A stream of --arg kind run, score, scan, effect, dir or act, with strings that would act were they not made inert.
 def hostile: [
   "</script><script>document.title='owned'</script>",
   "<svg onload=document.title='owned'>", "<img src=x onerror=\"document.title='owned'\">",
@@ -11,7 +11,8 @@ def hostile: [
   "=1+1", "+1", "-1", "@SUM(A1)", " =cmd|' /C calc'!A0", "\\n\\t\\", "\ufeff\u009b1m",
   "<style>*{display:none}</style>", "<iframe srcdoc='<script>1</script>'>", "{{x}}${x}"];
 def header:
-  {kind: "header", format: "mi-stream", version: [1, 0], content: $kind, model: null,
+  {kind: "header", format: "mi-stream", version: [1, 0],
+   content: (if $kind == "scan" then "score" else $kind end), model: null,
    tokenizer: null, template: null, sites: [], dtype: null, shard: null,
    provenance: [{tool: "mi-run", version: "0", verb: hostile[0],
                  options: {(hostile[1]): hostile[2]}, edits: [hostile[3]], seed: 0}]};
@@ -21,10 +22,38 @@ header,
 if $kind == "run" then
   hostile as $h | range($h | length) | ($h[.]) as $id | . as $i |
   {kind: "prompt", $id, tokens: [range($h | length + 1)], pieces: (["x"] + $h), offsets: null,
-   n_prompt: 4, spans: [], roles: [], fields: {}},
+   n_prompt: 4, spans: [], roles: [], fields: {pair: $id, side: $id, group: $id, ($id): $id}},
   {kind: "run", $id, tokens: [range($h | length + 1)],
    logp: ([null] + [range($h | length) | -(. + $i) / 7]), text: ($h | join(" ")), top: null,
    target_logp: null, foil_logp: null}
+elif $kind == "scan" then
+  hostile as $h | range($h | length) | ($h[.]) as $id |
+  {kind: "prompt", $id, tokens: [range($h | length)], pieces: $h, offsets: null, n_prompt: 4, spans: [], roles: [],
+   fields: {pair: ($id | length), side: $id}},
+  (range(3) | {$id, site: "resid_post", layer: (if . < 2 then . else null end), head: null, position: $id,
+    method: $h[0], sides: ($h[1] + "," + $h[2]), positions: [range($h | length)],
+    values: [range($h | length) | . - 10], metric: "projection_signed", value: 1} |
+    if .layer == null then .layers = [0, 1] else . end | score)
+elif $kind == "effect" then
+  hostile as $h | $h[] |
+  ({kind: "prompt", id: ., tokens: [1, 2], pieces: [., .], offsets: null, n_prompt: 2, spans: [], roles: [],
+    fields: {pair: ., side: .}},
+   (. as $id | range(2) as $l | range(2) as $t |
+    {kind: "effect", $id, n: 1, site: "resid_post", layer: $l, head: null, position: $t, offset: null,
+     to: null, variant: null, method: $id, metric: $id, at: $id, direction: null, base: 1, source: 2, patched: 1,
+     effect: $l, lo: null, hi: null, difference: $t, difference_lo: null, difference_hi: null,
+     refused: null}),
+   {kind: "effect", id: null, n: 3, site: "z", layer: 1, head: 0, position: null, offset: null, to: ., variant: ., method: .,
+    metric: ., at: ., direction: null, base: 1, source: 2, patched: 1, effect: null, lo: null, hi: null,
+    difference: 1, difference_lo: 0, difference_hi: 2, refused: .})
+elif $kind == "dir" then
+  hostile[] | {kind: "dir", site: "resid_post", layer: 1, head: null, position: ., method: .,
+   v: {dtype: "f32", shape: [2], data: [1, 0]}, sign: 1, scale: 1, n: 9, threshold: 0, sides: ., domain: .}
+elif $kind == "act" then
+  hostile[] | {kind: "prompt", id: ., tokens: [1], pieces: [.], offsets: null, n_prompt: 1, spans: [], roles: [],
+    fields: {pair: ., side: ., (.): .}},
+   {kind: "act", id: ., site: "resid_post", layer: 1, head: null, positions: [0],
+    x: {dtype: "f32", shape: [1, 2], data: [1, 2]}}
 else
   (hostile[] | {site: ., layer: 1, method: ., metric: "auroc", value: 0.5} | score),
   (hostile[] | {relation: ., metric: "accuracy", value: 0.5} | score),
