@@ -20,6 +20,9 @@ static int read_kind(struct mi_reading *r, struct mi_rotary *rot)
 
     if (rc < 0)
         return rc;
+    /* files of Phi 3 do not name the rule: their tensors do */
+    if (!*name && mi_store_tensor(r->s, "rope_factors_long.weight"))
+        name = "longrope";
     for (size_t i = 0; i < sizeof(scaling) / sizeof(scaling[0]); i++)
         if (strcmp(name, scaling[i].name) == 0) {
             rot->kind = scaling[i].kind;
