@@ -8,6 +8,7 @@
 #include "job/material.h"
 #include "job/pace.h"
 #include "job/sweep.h"
+#include "job/task.h"
 #include "stream/header.h"
 
 #include <limits.h>
@@ -20,29 +21,23 @@ static const char *const ablations[] = {"none", "zero", "mean", "resample", NULL
 static const char *const alignments[] = {"end", "span", "mean", NULL};
 
 struct options {
-    const char *model, *output, *input, *prompt, *shard, *max_memory, *pos, *metric_pos;
-    const char *chat, *system, *sides, *from, *paths, *along, *across;
+    struct mi_task t;
+    const char *pos, *metric_pos, *sides, *from, *paths, *along, *across;
     struct mi_strings at, metrics, variants;
-    bool dry_run, other_model, no_bos, add_generation_prompt, parse_special, together, aggregate;
-    long threads, seed, batch, bootstrap;
+    bool together, aggregate;
+    long batch, bootstrap;
     double level;
     int mode, ablate, align;
     /* made from them */
-    struct mi_shard part;
     struct mi_pos positions, metric_positions;
-    int64_t memory;
 };
 
 /* Everything that is open; every closer accepts the zero value. */
 struct work {
-    struct mi_source source;
-    struct mi_session session;
+    struct mi_task *t;
     struct mi_measures measures;
     struct mi_material means, directions;
     struct mi_sweep_options sweep;
-    struct mi_writer out;
-    struct mi_arena arena;
-    struct mi_value header;
 };
 
 static const struct mi_tool tool = {
@@ -66,24 +61,6 @@ static const struct mi_tool tool = {
 
 /* ---- the command line -------------------------------------------------------- */
 
-/* A site that cannot exist in any model is found before one is opened: with 0 for every
- * wildcard the names and the form are checked alone. */
-static void check_sites(const char *option, const char *sites)
-{
-    struct mi_places places = {0};
-    struct mi_error err = {0};
-    char *text = strdup(sites);
-
-    if (!text)
-        mi_die(MI_EXIT_SYS, "out of memory");
-    for (char *p = text; (p = strchr(p, '*'));)
-        *p = '0';
-    if (mi_places_parse(&places, text, NULL, &err) < 0)
-        mi_tool_misuse("--%s: %s", option, err.text);
-    mi_places_free(&places);
-    free(text);
-}
-
 static void check_kind(const struct options *opt)
 {
     if (opt->variants.n > 0 && (opt->at.n > 0 || opt->ablate || opt->paths))
@@ -102,28 +79,12 @@ static void check_kind(const struct options *opt)
         mi_tool_misuse("--mode noise exchanges base and source; there is none to exchange");
     if ((strcmp(ablations[opt->ablate], "mean") == 0) != (opt->from != NULL))
         mi_tool_misuse("--ablate mean and --from FILE (its statistics) go together");
-    if (strcmp(ablations[opt->ablate], "resample") == 0 && opt->shard)
+    if (strcmp(ablations[opt->ablate], "resample") == 0 && opt->t.shard)
         mi_tool_misuse("--ablate resample draws from all prompts: --shard does not go with it");
-    if (opt->aggregate && opt->shard)
+    if (opt->aggregate && opt->t.shard)
         mi_tool_misuse("--aggregate needs all pairs: --shard does not go with it");
     if (opt->together && (opt->paths || opt->variants.n > 0))
         mi_tool_misuse("--together is of --at alone");
-}
-
-static void check_files(const struct options *opt, int n_operands)
-{
-    if (!opt->model)
-        mi_tool_misuse("-m names the model");
-    if (opt->dry_run && opt->output)
-        mi_tool_misuse("--dry-run goes to standard output: -o does not go with it");
-    if (opt->prompt && n_operands > 0)
-        mi_tool_misuse("-p and a file of prompts: '%s'", mi_quote(opt->input));
-    if (!opt->prompt && n_operands == 0 && isatty(STDIN_FILENO))
-        mi_tool_misuse("expects pairs of prompts: a file, or standard input");
-    if (opt->output && strcmp(opt->output, "-") != 0 &&
-        ((!opt->prompt && mi_same_file(opt->input, opt->output)) ||
-         mi_same_file(opt->model, opt->output)))
-        mi_tool_misuse("input and output are the same file: '%s'", mi_quote(opt->output));
 }
 
 static void check_values(struct options *opt)
@@ -134,22 +95,19 @@ static void check_values(struct options *opt)
         mi_tool_misuse("--pos: %s", err.text);
     if (mi_pos_parse(&opt->metric_positions, opt->metric_pos, &err) < 0)
         mi_tool_misuse("--metric-pos: %s", err.text);
-    if (opt->shard && mi_shard_parse(&opt->part, opt->shard, &err) < 0)
-        mi_tool_misuse("--shard: %s", err.text);
-    if (opt->max_memory && mi_bytes_parse(opt->max_memory, &opt->memory, &err) < 0)
-        mi_tool_misuse("--max-memory: %s", err.text);
     if (mi_measures_check(opt->metrics.item, opt->metrics.n, &err) < 0)
         mi_tool_misuse("--metric: %s", err.text);
     for (int i = 0; i < opt->at.n; i++)
-        check_sites("at", opt->at.item[i]);
-    if (opt->paths)
-        check_sites("paths", opt->paths);
+        if (mi_places_check(opt->at.item[i], &err) < 0)
+            mi_tool_misuse("--at: %s", err.text);
+    if (opt->paths && mi_places_check(opt->paths, &err) < 0)
+        mi_tool_misuse("--paths: %s", err.text);
 }
 
 static void parse_options(struct options *opt, int argc, char **argv)
 {
     const struct mi_opt table[] = {
-        MI_STRING('m', "model", "FILE", &opt->model, "the model (GGUF)"),
+        MI_TASK_FIRST(&opt->t),
         MI_LIST(0, "at", "SITES", &opt->at, "what to change, as resid_post:* (may be repeated)"),
         MI_STRING(0, "pos", "POSITIONS", &opt->pos, "where: all, last, -2, span:NAME, ..."),
         MI_LIST(0, "metric", "LIST", &opt->metrics,
@@ -169,32 +127,16 @@ static void parse_options(struct options *opt, int argc, char **argv)
         MI_FLAG(0, "aggregate", &opt->aggregate, "add the effects over all pairs, with intervals"),
         MI_INT(0, "bootstrap", "N", &opt->bootstrap, 0, 1000000, "replicates; 0: no intervals"),
         MI_REAL(0, "level", "X", &opt->level, 0.5, 0.9999, "level of the intervals"),
-        MI_STRING('p', "prompt", "TEXT", &opt->prompt, "one prompt, instead of a file"),
-        MI_STRING('o', "output", "FILE", &opt->output, "write the stream here"),
-        MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of draws"),
-        MI_FLAG(0, "other-model", &opt->other_model, "accept streams of a model as wide as this"),
-        MI_STRING(0, "template", "NAME", &opt->chat, "chat template: auto, raw, chatml, mistral"),
-        MI_STRING(0, "system", "TEXT", &opt->system, "system message of conversations without one"),
-        MI_FLAG(0, "no-bos", &opt->no_bos, "put no beginning-of-text token before prompts"),
-        MI_FLAG(0, "add-generation-prompt", &opt->add_generation_prompt,
-                "open the assistant's turn"),
-        MI_FLAG(0, "parse-special", &opt->parse_special, "see control tokens in raw prompts"),
-        MI_FLAG(0, "dry-run", &opt->dry_run, "say what would be computed"),
-        MI_STRING(0, "shard", "I/N", &opt->shard, "take the I-th of N parts, from 0"),
         MI_INT(0, "batch", "ROWS", &opt->batch, 0, 1 << 20, "tokens of a pass; 0: chosen"),
-        MI_STRING(0, "max-memory", "SIZE", &opt->max_memory, "refuse to use more, e.g. 4G"),
-        MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed"),
+        MI_TASK_LAST(&opt->t),
     };
     int n = (int)(sizeof table / sizeof *table), i = mi_opt_parse(table, n, argc, argv);
+    struct mi_error err = {0};
 
-    if (argc - i > 1)
-        mi_tool_misuse("too many files: '%s'", mi_quote(argv[i + 1]));
-    if (i < argc)
-        opt->input = argv[i];
-    check_files(opt, argc - i);
+    if (mi_task_check(&opt->t, argc - i, argv + i, true, !isatty(STDIN_FILENO), &err) < 0)
+        mi_tool_misuse("%s", err.text);
     check_kind(opt);
     check_values(opt);
-    mi_par_set((int)opt->threads);
 }
 
 /* ---- what is asked for --------------------------------------------------------- */
@@ -212,19 +154,19 @@ static int open_variants(struct work *w, const struct options *opt, struct mi_er
     struct mi_sweep_options *o = &w->sweep;
     int r = 0;
 
-    o->variant = mi_arena_alloc(&w->arena, (size_t)opt->variants.n * sizeof *o->variant + 1);
+    o->variant = mi_arena_alloc(&w->t->arena, (size_t)opt->variants.n * sizeof *o->variant + 1);
     for (int i = 0; i < opt->variants.n && r == 0; i++) {
         struct mi_sweep_variant *v = &o->variant[i];
 
-        r = mi_sweep_variant_parse(v, opt->variants.item[i], &w->arena, err);
+        r = mi_sweep_variant_parse(v, opt->variants.item[i], &w->t->arena, err);
         for (int k = 0; k < i && r == 0; k++)
             if (strcmp(o->variant[k].label, v->label) == 0)
                 r = mi_fail(err, MI_EXIT_USAGE, "two variants are called '%s'", mi_quote(v->label));
         if (r < 0)
             break;
         o->n_variants = i + 1;
-        r = mi_editor_open(&v->edits, &w->session, &v->line, 1, NULL, 0,
-                           mi_source_header(&w->source), opt->other_model, opt->seed, err);
+        r = mi_editor_open(&v->edits, &w->t->session, &v->line, 1, NULL, 0,
+                           mi_source_header(&w->t->source), opt->t.other_model, opt->t.seed, err);
         if (r == 0 && mi_editor_has_twins(&v->edits))
             r = mi_fail(err, MI_EXIT_USAGE, "freeze is of mi-run and mi-capture");
         if (r < 0)
@@ -241,7 +183,8 @@ static int open_means(struct work *w, const struct options *opt, struct mi_error
     if (!opt->from)
         return 0;
     r = mi_material_read(&w->means, opt->from, &none, err);
-    if (r == 0 && mi_header_same_model(&w->means.header, &w->header, opt->other_model, err) < 0)
+    if (r == 0 &&
+        mi_header_same_model(&w->means.header, &w->t->header, opt->t.other_model, err) < 0)
         r = mi_fail_in(err, "'%s'", mi_quote(opt->from));
     if (r == 0 && mi_is(mi_get(&w->means.header, "shard"), MI_MAP))
         r = mi_fail(err, MI_EXIT_DATA, "'%s' is one shard of the statistics; merge them first",
@@ -254,7 +197,7 @@ static int open_means(struct work *w, const struct options *opt, struct mi_error
 static int open_directions(struct work *w, const struct options *opt, struct mi_error *err)
 {
     const char *path = opt->along ? opt->along : opt->across;
-    const struct mi_dims *dims = &w->session.model.config.dims;
+    const struct mi_dims *dims = &w->t->session.model.config.dims;
     struct mi_material *m = &w->directions;
     struct mi_places none = {0};
     char text[48];
@@ -263,7 +206,7 @@ static int open_directions(struct work *w, const struct options *opt, struct mi_
     if (!path)
         return 0;
     r = mi_material_read(m, path, &none, err);
-    if (r == 0 && mi_header_same_model(&m->header, &w->header, opt->other_model, err) < 0)
+    if (r == 0 && mi_header_same_model(&m->header, &w->t->header, opt->t.other_model, err) < 0)
         r = mi_fail_in(err, "'%s'", mi_quote(path));
     for (size_t i = 0; i < m->n_dirs && opt->at.n == 0 && r == 0; i++)
         r = mi_places_parse(&w->sweep.places, mi_place_text(&m->dir[i].place, text), dims, err);
@@ -276,7 +219,7 @@ static int open_directions(struct work *w, const struct options *opt, struct mi_
 static int choose(struct work *w, const struct options *opt, struct mi_error *err)
 {
     static const enum mi_align align[] = {MI_ALIGN_END, MI_ALIGN_SPAN, MI_ALIGN_MEAN};
-    const struct mi_dims *dims = &w->session.model.config.dims;
+    const struct mi_dims *dims = &w->t->session.model.config.dims;
     struct mi_sweep_options *o = &w->sweep;
     int r = 0;
 
@@ -287,13 +230,13 @@ static int choose(struct work *w, const struct options *opt, struct mi_error *er
         .sides = opt->sides,
         .is_noise = opt->mode == 1,
         .is_together = opt->together,
-        .seed = (uint64_t)opt->seed,
-        .max_memory = opt->memory,
+        .seed = (uint64_t)opt->t.seed,
+        .max_memory = opt->t.memory,
         .max_rows = (int)opt->batch,
         .effects = {.aggregate = opt->aggregate,
                     .n_bootstrap = (int32_t)opt->bootstrap,
                     .level = opt->level,
-                    .seed = (uint64_t)opt->seed},
+                    .seed = (uint64_t)opt->t.seed},
     };
     o->effects.method = mi_sweep_names[o->kind];
     for (int i = 0; i < opt->at.n && r == 0; i++)
@@ -311,18 +254,12 @@ static int choose(struct work *w, const struct options *opt, struct mi_error *er
         r = open_means(w, opt, err);
     if (r == 0)
         r = mi_measures_open(&w->measures, opt->metrics.item, opt->metrics.n,
-                             &opt->metric_positions, &w->session, &w->header, opt->other_model,
-                             err);
+                             &opt->metric_positions, &w->t->session, &w->t->header,
+                             opt->t.other_model, err);
     return r;
 }
 
 /* ---- header and end ------------------------------------------------------------ */
-
-static void set_text(struct mi_arena *a, struct mi_value *map, const char *name, const char *text)
-{
-    if (text)
-        mi_set(a, map, name, mi_text_dup(a, text, strlen(text)));
-}
 
 /* The metrics as they are in the records: places and digests, no paths. */
 static struct mi_value metric_lines(const struct work *w, struct mi_arena *a)
@@ -346,38 +283,33 @@ static struct mi_value metric_lines(const struct work *w, struct mi_arena *a)
  * work. Sites stand in the header itself. */
 static struct mi_value resolved_options(struct work *w, const struct options *opt)
 {
-    struct mi_arena *a = &w->arena;
+    struct mi_arena *a = &w->t->arena;
     struct mi_value map = mi_map();
     bool is_edit = w->sweep.kind == MI_SWEEP_EDIT;
     char text[64];
 
-    set_text(a, &map, "method", w->sweep.effects.method);
+    mi_set_text(a, &map, "method", w->sweep.effects.method);
     mi_set(a, &map, "metric", metric_lines(w, a));
-    set_text(a, &map, "metric-pos", opt->metric_positions.text);
-    set_text(a, &map, "pos", is_edit ? NULL : opt->positions.text);
-    set_text(a, &map, "sides", is_edit ? NULL : opt->sides);
-    set_text(a, &map, "mode", is_edit ? NULL : modes[opt->mode]);
-    set_text(a, &map, "align", is_edit ? NULL : alignments[opt->align]);
-    set_text(a, &map, "together", opt->together ? "true" : NULL);
-    set_text(a, &map, "paths", opt->paths);
-    set_text(a, &map, "directions", w->sweep.directions ? w->directions.digest : NULL);
+    mi_set_text(a, &map, "metric-pos", opt->metric_positions.text);
+    mi_set_text(a, &map, "pos", is_edit ? NULL : opt->positions.text);
+    mi_set_text(a, &map, "sides", is_edit ? NULL : opt->sides);
+    mi_set_text(a, &map, "mode", is_edit ? NULL : modes[opt->mode]);
+    mi_set_text(a, &map, "align", is_edit ? NULL : alignments[opt->align]);
+    mi_set_text(a, &map, "together", opt->together ? "true" : NULL);
+    mi_set_text(a, &map, "paths", opt->paths);
+    mi_set_text(a, &map, "directions", w->sweep.directions ? w->directions.digest : NULL);
     if (opt->aggregate) {
         snprintf(text, sizeof text, "%ld replicates, level %.17g", opt->bootstrap, opt->level);
-        set_text(a, &map, "aggregate", text);
+        mi_set_text(a, &map, "aggregate", text);
     }
-    set_text(a, &map, "template", opt->chat);
-    set_text(a, &map, "system", opt->system);
-    set_text(a, &map, "no-bos", opt->no_bos ? "true" : NULL);
-    set_text(a, &map, "add-generation-prompt", opt->add_generation_prompt ? "true" : NULL);
-    set_text(a, &map, "parse-special", opt->parse_special ? "true" : NULL);
-    set_text(a, &map, "other-model", opt->other_model ? "true" : NULL);
+    mi_task_note(w->t, &map);
     return map;
 }
 
 /* Each variant as "LABEL=EDIT", files named by digest. */
 static struct mi_value variant_lines(struct work *w)
 {
-    struct mi_arena *a = &w->arena;
+    struct mi_arena *a = &w->t->arena;
     struct mi_value list = mi_array();
 
     for (int i = 0; i < w->sweep.n_variants; i++) {
@@ -397,24 +329,18 @@ static struct mi_value variant_lines(struct work *w)
 
 static int write_header(struct work *w, const struct options *opt, struct mi_error *err)
 {
-    struct mi_arena *a = &w->arena;
+    struct mi_arena *a = &w->t->arena;
     struct mi_value sites = mi_array();
     char text[48];
 
     for (size_t i = 0; i < w->sweep.places.n; i++)
         mi_push(a, &sites, mi_str_dup(a, mi_place_text(&w->sweep.places.item[i], text)));
-    mi_set(a, &w->header, "sites", sites);
-    mi_source_set_shard(&w->source, a, &w->header);
-    mi_header_step(a, &w->header, "mi-patch", NULL, resolved_options(w, opt), opt->seed);
+    mi_set(a, &w->t->header, "sites", sites);
+    mi_source_set_shard(&w->t->source, a, &w->t->header);
+    mi_header_step(a, &w->t->header, "mi-patch", NULL, resolved_options(w, opt), opt->t.seed);
     if (w->sweep.n_variants)
-        mi_header_step_edits(a, &w->header, variant_lines(w));
-    return mi_writer_header(&w->out, &w->header, err);
-}
-
-static void add_all(struct mi_arena *a, struct mi_value *list, const struct mi_value *more)
-{
-    for (size_t i = 0; mi_is(more, MI_ARRAY) && i < more->as.array.n; i++)
-        mi_push(a, list, more->as.array.item[i]);
+        mi_header_step_edits(a, &w->t->header, variant_lines(w));
+    return mi_writer_header(&w->t->out, &w->t->header, err);
 }
 
 static void add_material(struct mi_arena *a, struct mi_value *list, const char *name,
@@ -422,7 +348,7 @@ static void add_material(struct mi_arena *a, struct mi_value *list, const char *
 {
     struct mi_value one = mi_map();
 
-    add_all(a, list, &m->inputs);
+    mi_add_all(a, list, &m->inputs);
     mi_set(a, &one, "name", mi_str(name));
     mi_set(a, &one, "digest", mi_str_dup(a, m->digest));
     mi_push(a, list, one);
@@ -430,11 +356,10 @@ static void add_material(struct mi_arena *a, struct mi_value *list, const char *
 
 static int finish_stream(struct work *w, struct mi_error *err)
 {
-    struct mi_arena *a = &w->arena;
-    struct mi_value inputs = mi_source_inputs(&w->source, a);
-    int r;
+    struct mi_arena *a = &w->t->arena;
+    struct mi_value inputs = mi_array();
 
-    add_all(a, &inputs, &w->measures.inputs);
+    mi_add_all(a, &inputs, &w->measures.inputs);
     if (w->sweep.means)
         add_material(a, &inputs, "stat", &w->means);
     if (w->sweep.directions)
@@ -442,10 +367,9 @@ static int finish_stream(struct work *w, struct mi_error *err)
     for (int i = 0; i < w->sweep.n_variants; i++) {
         struct mi_value more = mi_editor_inputs(&w->sweep.variant[i].edits, a);
 
-        add_all(a, &inputs, &more);
+        mi_add_all(a, &inputs, &more);
     }
-    r = mi_model_unchanged(&w->session.model, err);
-    return r < 0 ? r : mi_writer_end(&w->out, &inputs, err);
+    return mi_task_end(w->t, &inputs, err);
 }
 
 /* ---- the sweep ------------------------------------------------------------------ */
@@ -475,7 +399,7 @@ static void say_totals(const struct mi_sweep_totals *t, double seconds)
 
 static int sweep(struct work *w, const struct options *opt, struct mi_error *err)
 {
-    struct mi_writer *out = opt->dry_run ? NULL : &w->out;
+    struct mi_writer *out = opt->t.dry_run ? NULL : &w->t->out;
     struct mi_sweep_totals totals;
     double start = mi_seconds();
     int r = out ? write_header(w, opt, err) : 0;
@@ -484,10 +408,10 @@ static int sweep(struct work *w, const struct options *opt, struct mi_error *err
         return r;
     if (out && mi_progress_wanted(mi_opt_quiet))
         mi_progress_start("pairs", 0);
-    r = mi_sweep(&w->session, &w->source, &w->measures, &w->sweep, out, &totals, err);
+    r = mi_sweep(&w->t->session, &w->t->source, &w->measures, &w->sweep, out, &totals, err);
     mi_progress_end();
     if (r == 0 && !out)
-        print_plan(&totals, &w->session.model);
+        print_plan(&totals, &w->t->session.model);
     if (r == 0 && out)
         r = finish_stream(w, err);
     if (r == 0 && out && mi_opt_verbose)
@@ -504,40 +428,17 @@ static void close_all(struct work *w)
     mi_material_free(&w->means);
     mi_material_free(&w->directions);
     mi_measures_free(&w->measures);
-    mi_session_close(&w->session);
-    mi_source_close(&w->source);
-    mi_writer_close(&w->out);
-    mi_arena_free(&w->arena);
+    mi_task_close(w->t);
 }
 
 static int run(struct options *opt)
 {
-    struct work w = {0};
+    struct work w = {.t = &opt->t};
     struct mi_error err = {0};
-    struct mi_session_options s = {
-        .model = opt->model,
-        .chat = opt->chat,
-        .system = opt->system,
-        .no_bos = opt->no_bos,
-        .add_generation_prompt = opt->add_generation_prompt,
-        .parse_special = opt->parse_special,
-        .is_chat = opt->system || (opt->chat && strcmp(opt->chat, "raw") != 0),
-        .max_memory = opt->memory,
-    };
-    int r = 0;
+    int r = mi_task_open(&opt->t, !opt->t.dry_run, true, &err);
 
-    if (!opt->dry_run)
-        r = mi_writer_open(&w.out, opt->output, &err);
     if (r == 0)
-        r = mi_source_open(&w.source, opt->input, opt->prompt, opt->part, &err);
-    if (r == 0)
-        r = mi_session_open(&w.session, &s, &err);
-    if (r == 0) {
-        w.header = mi_header_from(&w.arena, mi_source_header(&w.source), "effect");
-        r = mi_session_header(&w.session, &w.arena, &w.header, &err);
-    }
-    if (r == 0)
-        r = mi_source_check(&w.source, &w.header, opt->other_model, &err);
+        r = mi_task_header(&opt->t, "effect", &err);
     if (r == 0)
         r = choose(&w, opt, &err);
     if (r == 0)
@@ -549,7 +450,7 @@ static int run(struct options *opt)
 int main(int argc, char **argv)
 {
     struct options opt = {
-        .input = "-",
+        .t = {.input = "-"},
         .pos = "all",
         .metric_pos = "last",
         .sides = "base,source",

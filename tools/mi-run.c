@@ -10,6 +10,7 @@
 #include "job/describe.h"
 #include "job/generate.h"
 #include "job/selftest.h"
+#include "job/task.h"
 #include "stream/header.h"
 #include "stream/run_record.h"
 
@@ -17,36 +18,27 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_EDIT_BYTES = 15 << 20 }; /* headers end at 16 MiB */
-
 enum what { RUN, SHOW_TOKENS, SHOW_PLAN, SHOW_INFO, SELFTEST }; /* from SHOW_INFO on: no prompts */
 
 struct options {
-    const char *model, *output, *input, *prompt, *shard, *max_memory;
-    const char *chat, *system, *judge_command;
-    struct mi_strings edits, plans, stops, caches;
-    bool score, judge, text, info, tokens, dry_run, selftest, other_model;
-    bool no_bos, add_generation_prompt, parse_special;
-    long n_new, top, top_k, threads, seed, batch, context;
+    struct mi_task t;
+    const char *judge_command;
+    struct mi_strings stops, caches;
+    bool score, judge, text, info, tokens, selftest;
+    long n_new, top, top_k, batch, context;
     double temperature, top_p, penalty;
     /* made from them */
     enum what what;
     bool is_text; /* the text goes to standard output, and no records anywhere */
-    struct mi_shard part;
-    int64_t memory;
     struct mi_arena arena;
     struct mi_value given; /* options for the provenance: {name: text} */
 };
 
 /* Everything that is open; every closer accepts the zero value. */
 struct work {
-    struct mi_source source;
-    struct mi_session session;
+    struct mi_task *t;
     struct mi_editor edits, cache_edits;
     struct mi_judge judge;
-    struct mi_writer out;
-    struct mi_arena arena;
-    struct mi_value header;
 };
 
 static const struct mi_tool tool = {
@@ -91,7 +83,7 @@ static void check_generation(const struct options *opt)
         mi_tool_misuse("--score generates nothing: -n does not go with it");
     if (opt->score && opt->text)
         mi_tool_misuse("--score makes no text: --text does not go with it");
-    if (opt->text && opt->output)
+    if (opt->text && opt->t.output)
         mi_tool_misuse("--text goes to standard output: -o does not go with it");
     if (opt->caches.n && !opt->score)
         mi_tool_misuse("--cache-from is for --score: a generation has one cache");
@@ -107,7 +99,7 @@ static void check_generation(const struct options *opt)
 static void choose_answer(struct options *opt)
 {
     const char *const name[] = {"", "tokens", "dry-run", "info", "selftest"};
-    const bool is_asked[] = {false, opt->tokens, opt->dry_run, opt->info, opt->selftest};
+    const bool is_asked[] = {false, opt->tokens, opt->t.dry_run, opt->info, opt->selftest};
 
     for (int i = RUN + 1; i <= SELFTEST; i++) {
         if (is_asked[i] && opt->what != RUN)
@@ -115,39 +107,16 @@ static void choose_answer(struct options *opt)
         if (is_asked[i])
             opt->what = (enum what)i;
     }
-    if (opt->what != RUN && opt->output)
+    if (opt->what != RUN && opt->t.output)
         mi_tool_misuse("--%s goes to standard output: -o does not go with it", name[opt->what]);
     if (opt->context && !opt->info)
         mi_tool_misuse("--context is for --info");
 }
 
-static void check_input(struct options *opt, int n_operands)
-{
-    struct mi_error err = {0};
-
-    if (!opt->model)
-        mi_tool_misuse("-m names the model");
-    choose_answer(opt);
-    if (opt->prompt && n_operands > 0)
-        mi_tool_misuse("-p and a file of prompts: '%s'", mi_quote(opt->input));
-    if (!opt->prompt && n_operands == 0 && opt->what < SHOW_INFO && isatty(STDIN_FILENO))
-        mi_tool_misuse("expects prompts: -p TEXT, a file, or standard input");
-    if (opt->shard && mi_shard_parse(&opt->part, opt->shard, &err) < 0)
-        mi_tool_misuse("--shard: %s", err.text);
-    if (opt->max_memory && mi_bytes_parse(opt->max_memory, &opt->memory, &err) < 0)
-        mi_tool_misuse("--max-memory: %s", err.text);
-    if (opt->output && strcmp(opt->output, "-") != 0 &&
-        ((!opt->prompt && mi_same_file(opt->input, opt->output)) ||
-         mi_same_file(opt->model, opt->output)))
-        mi_tool_misuse("input and output are the same file: '%s'", mi_quote(opt->output));
-}
-
 static void parse_options(struct options *opt, int argc, char **argv)
 {
     const struct mi_opt table[] = {
-        MI_STRING('m', "model", "FILE", &opt->model, "the model (GGUF)"),
-        MI_STRING('p', "prompt", "TEXT", &opt->prompt, "one prompt, instead of a file"),
-        MI_STRING('o', "output", "FILE", &opt->output, "write run records here"),
+        MI_TASK_FIRST(&opt->t),
         MI_INT('n', "new-tokens", "N", &opt->n_new, 0, INT_MAX, "generate up to N tokens"),
         MI_FLAG(0, "score", &opt->score, "generate nothing: score every given token"),
         MI_INT(0, "top", "K", &opt->top, 0, MI_RUN_MAX_TOP, "record the K most probable tokens"),
@@ -157,44 +126,34 @@ static void parse_options(struct options *opt, int argc, char **argv)
         MI_REAL(0, "top-p", "P", &opt->top_p, 0, 1, "sample among the best that reach P"),
         MI_REAL(0, "repetition-penalty", "X", &opt->penalty, 1e-3, 1e3, "penalty of tokens seen"),
         MI_LIST(0, "stop", "TEXT", &opt->stops, "end before this text (may be repeated)"),
-        MI_INT('s', "seed", "N", &opt->seed, 0, LONG_MAX, "seed of all draws"),
         MI_FLAG(0, "judge", &opt->judge, "say whether the text is the target's or the foil's"),
         MI_STRING(0, "judge-command", "CMD", &opt->judge_command, "ask CMD, a line each"),
-        MI_LIST(0, "edit", "LINE", &opt->edits, "change activations (may be repeated)"),
-        MI_LIST(0, "plan", "FILE", &opt->plans, "edits, one a line (may be repeated)"),
+        MI_TASK_EDITS(&opt->t),
         MI_LIST(0, "cache-from", "PLAN", &opt->caches, "with --score: past keys, values; or none"),
-        MI_FLAG(0, "other-model", &opt->other_model, "accept streams of a model as wide as this"),
-        MI_STRING(0, "template", "NAME", &opt->chat, "chat template: auto, raw, chatml, mistral"),
-        MI_STRING(0, "system", "TEXT", &opt->system, "system message of conversations without one"),
-        MI_FLAG(0, "no-bos", &opt->no_bos, "put no beginning-of-text token before prompts"),
-        MI_FLAG(0, "add-generation-prompt", &opt->add_generation_prompt,
-                "open the assistant's turn (always when generating)"),
-        MI_FLAG(0, "parse-special", &opt->parse_special, "see control tokens in raw prompts"),
         MI_FLAG(0, "info", &opt->info, "say what the model is and needs"),
         MI_INT(0, "context", "N", &opt->context, 1, INT_MAX, "with --info: memory at N tokens"),
         MI_FLAG(0, "selftest", &opt->selftest, "check what results rest on, with this model"),
         MI_FLAG(0, "tokens", &opt->tokens, "show the tokens of the prompts"),
-        MI_FLAG(0, "dry-run", &opt->dry_run, "say what would be computed"),
-        MI_STRING(0, "shard", "I/N", &opt->shard, "take the I-th of N parts, from 0"),
         MI_INT(0, "batch", "N", &opt->batch, 0, 4096, "prompts under way at once; 0: chosen"),
-        MI_STRING(0, "max-memory", "SIZE", &opt->max_memory, "refuse to use more, e.g. 4G"),
-        MI_INT('j', "threads", "N", &opt->threads, 0, MI_PAR_MAX, "threads; 0: as allowed"),
+        MI_TASK_LAST(&opt->t),
     };
     int n = (int)(sizeof table / sizeof *table), i = mi_opt_parse(table, n, argc, argv);
+    struct mi_error err = {0};
 
-    if (argc - i > 1)
-        mi_tool_misuse("too many files: '%s'", mi_quote(argv[i + 1]));
-    if (i < argc)
-        opt->input = argv[i];
     mi_opt_each_that_matters(table, n, note_option, opt);
     opt->judge = opt->judge || opt->judge_command;
     check_generation(opt);
-    check_input(opt, argc - i);
+    if (opt->t.model)
+        choose_answer(opt);
+    if (mi_task_check(&opt->t, argc - i, argv + i, opt->what < SHOW_INFO, !isatty(STDIN_FILENO),
+                      &err) < 0)
+        mi_tool_misuse("%s", err.text);
     if (opt->score)
         opt->n_new = 0;
+    else
+        opt->t.add_generation_prompt = true; /* noted as it was given */
     opt->is_text =
-        opt->text || (!opt->score && !opt->judge && !opt->output && isatty(STDOUT_FILENO));
-    mi_par_set((int)opt->threads);
+        opt->text || (!opt->score && !opt->judge && !opt->t.output && isatty(STDOUT_FILENO));
 }
 
 /* ---- text on standard output -------------------------------------------------- */
@@ -271,7 +230,7 @@ static int print_tokens(struct work *w, struct mi_error *err)
     struct mi_buf b = {0};
     int r;
 
-    while ((r = mi_source_next(&w->source, &w->session, &item, err)) > 0) {
+    while ((r = mi_source_next(&w->t->source, &w->t->session, &item, err)) > 0) {
         mi_buf_clear(&b);
         if (is_table) {
             mi_describe_tokens_table(&b, &item);
@@ -293,12 +252,12 @@ static struct mi_run_options make_run_options(const struct options *opt, struct 
 {
     struct mi_run_options o = {
         .n_new = opt->n_new,
-        .sampling = {opt->temperature, opt->top_k, opt->top_p, opt->penalty, (uint64_t)opt->seed},
+        .sampling = {opt->temperature, opt->top_k, opt->top_p, opt->penalty, (uint64_t)opt->t.seed},
         .stops = {opt->stops.item, opt->stops.n},
         .n_top = (int)opt->top,
-        .max_memory = opt->memory,
+        .max_memory = opt->t.memory,
         .max_items = (int)opt->batch,
-        .is_flushed = opt->n_new > 0 && (!opt->output || strcmp(opt->output, "-") == 0),
+        .is_flushed = opt->n_new > 0 && (!opt->t.output || strcmp(opt->t.output, "-") == 0),
         .text = opt->is_text ? show_text : NULL,
         .self = show,
     };
@@ -311,7 +270,7 @@ static int print_plan(struct work *w, const struct options *opt, struct mi_error
     struct mi_run_options o = make_run_options(opt, NULL);
     struct mi_plan plan;
     struct mi_buf b = {0};
-    int r = mi_plan_run(&plan, &w->session, &w->source, &o, !opt->is_text, err);
+    int r = mi_plan_run(&plan, &w->t->session, &w->t->source, &o, !opt->is_text, err);
 
     if (r == 0)
         mi_plan_print(&b, &plan);
@@ -334,8 +293,8 @@ static int open_cache_edits(struct work *w, const struct options *opt, struct mi
         else if (strcmp(name, "none") != 0)
             plan[n++] = name;
     }
-    r = mi_editor_open(&w->cache_edits, &w->session, line, 2, plan, n, mi_source_header(&w->source),
-                       opt->other_model, opt->seed, err);
+    r = mi_editor_open(&w->cache_edits, &w->t->session, line, 2, plan, n,
+                       mi_source_header(&w->t->source), opt->t.other_model, opt->t.seed, err);
     mi_free(plan);
     return r;
 }
@@ -343,53 +302,36 @@ static int open_cache_edits(struct work *w, const struct options *opt, struct mi
 /* The stream's header carries what the edits used, so that it can be replayed alone. */
 static int open_edits(struct work *w, const struct options *opt, struct mi_error *err)
 {
-    int64_t bytes;
-    int r = mi_editor_open(&w->edits, &w->session, opt->edits.item, opt->edits.n, opt->plans.item,
-                           opt->plans.n, mi_source_header(&w->source), opt->other_model, opt->seed,
-                           err);
+    int r = mi_task_edits(w->t, &w->edits, err);
 
     if (r == 0 && opt->caches.n && (r = open_cache_edits(w, opt, err)) < 0)
         r = mi_fail_in(err, "--cache-from");
-    bytes = r < 0 ? 0 : mi_editor_bytes(&w->edits) + mi_editor_bytes(&w->cache_edits);
-    if (r == 0 && !opt->is_text && bytes > MOST_EDIT_BYTES)
-        r = mi_fail(err, MI_EXIT_DATA, "the edits use %lld MiB of tensors, a header holds %d MiB",
-                    (long long)(bytes >> 20), MOST_EDIT_BYTES >> 20);
-    return r;
+    if (r < 0 || opt->is_text)
+        return r;
+    return mi_task_check_edits(mi_editor_bytes(&w->edits) + mi_editor_bytes(&w->cache_edits), err);
 }
 
 static int write_header(struct work *w, const struct options *opt, struct mi_error *err)
 {
-    int r;
+    int r = mi_task_header(w->t, "run", err);
 
-    w->header = mi_header_from(&w->arena, mi_source_header(&w->source), "run");
-    if ((r = mi_session_header(&w->session, &w->arena, &w->header, err)) < 0 ||
-        (r = mi_source_check(&w->source, &w->header, opt->other_model, err)) < 0)
+    if (r < 0)
         return r;
-    mi_source_set_shard(&w->source, &w->arena, &w->header);
-    mi_header_step(&w->arena, &w->header, "mi-run", NULL, opt->given, opt->seed);
-    mi_editor_describe(&w->edits, &w->arena, &w->header);
+    mi_source_set_shard(&w->t->source, &w->t->arena, &w->t->header);
+    mi_header_step(&w->t->arena, &w->t->header, "mi-run", NULL, opt->given, opt->t.seed);
+    mi_editor_describe(&w->edits, &w->t->arena, &w->t->header);
     if (opt->caches.n)
-        mi_editor_describe_cache(&w->cache_edits, &w->arena, &w->header);
-    return mi_writer_header(&w->out, &w->header, err);
-}
-
-static void add_inputs(struct work *w, struct mi_value *inputs, const struct mi_editor *edits)
-{
-    struct mi_value more = mi_editor_inputs(edits, &w->arena);
-
-    for (size_t i = 0; i < more.as.array.n; i++)
-        mi_push(&w->arena, inputs, more.as.array.item[i]);
+        mi_editor_describe_cache(&w->cache_edits, &w->t->arena, &w->t->header);
+    return mi_writer_header(&w->t->out, &w->t->header, err);
 }
 
 static int finish_stream(struct work *w, struct mi_error *err)
 {
-    struct mi_value inputs = mi_source_inputs(&w->source, &w->arena);
-    int r;
+    struct mi_value inputs = mi_editor_inputs(&w->edits, &w->t->arena);
+    struct mi_value more = mi_editor_inputs(&w->cache_edits, &w->t->arena);
 
-    add_inputs(w, &inputs, &w->edits);
-    add_inputs(w, &inputs, &w->cache_edits);
-    r = mi_model_unchanged(&w->session.model, err);
-    return r < 0 ? r : mi_writer_end(&w->out, &inputs, err);
+    mi_add_all(&w->t->arena, &inputs, &more);
+    return mi_task_end(w->t, &inputs, err);
 }
 
 static double per_second(int64_t n, double seconds)
@@ -409,7 +351,7 @@ static void say_totals(const struct mi_run_totals *t)
 
 static int run_prompts(struct work *w, const struct options *opt, struct mi_error *err)
 {
-    struct show show = {.is_terminal = isatty(STDOUT_FILENO), .is_single = opt->prompt != NULL};
+    struct show show = {.is_terminal = isatty(STDOUT_FILENO), .is_single = opt->t.prompt != NULL};
     struct mi_run_options o = make_run_options(opt, &show);
     struct mi_run_totals totals;
     int r = open_edits(w, opt, err);
@@ -424,7 +366,8 @@ static int run_prompts(struct work *w, const struct options *opt, struct mi_erro
         return r;
     if (mi_progress_wanted(mi_opt_quiet) && !(opt->is_text && show.is_terminal))
         mi_progress_start("prompts", 0);
-    r = mi_run(&w->session, &w->source, &w->edits, &o, opt->is_text ? NULL : &w->out, &totals, err);
+    r = mi_run(&w->t->session, &w->t->source, &w->edits, &o, opt->is_text ? NULL : &w->t->out,
+               &totals, err);
     mi_progress_end();
     if (r == 0)
         r = mi_judge_end(&w->judge, err);
@@ -443,50 +386,31 @@ static int answer(struct work *w, const struct options *opt, struct mi_error *er
     case SHOW_TOKENS: return print_tokens(w, err);
     case SHOW_PLAN: return print_plan(w, opt, err);
     case SHOW_INFO:
-        return print_lines(&lines, mi_describe_model(&lines, &w->session, opt->context, err));
-    case SELFTEST: return mi_selftest(&w->session, NULL, print_check, NULL, err);
+        return print_lines(&lines, mi_describe_model(&lines, &w->t->session, opt->context, err));
+    case SELFTEST: return mi_selftest(&w->t->session, NULL, print_check, NULL, err);
     default: return run_prompts(w, opt, err);
     }
 }
 
-static int run(const struct options *opt)
+static int run(struct options *opt)
 {
-    struct work w = {0};
+    struct work w = {.t = &opt->t};
     struct mi_error err = {0};
-    struct mi_session_options s = {
-        .model = opt->model,
-        .chat = opt->chat,
-        .system = opt->system,
-        .no_bos = opt->no_bos,
-        .add_generation_prompt = opt->add_generation_prompt || !opt->score,
-        .parse_special = opt->parse_special,
-        .is_chat = opt->system || (opt->chat && strcmp(opt->chat, "raw") != 0),
-        .max_memory = opt->memory,
-    };
-    int r = 0;
+    int r = mi_task_open(&opt->t, opt->what == RUN && !opt->is_text, opt->what < SHOW_INFO, &err);
 
-    if (opt->what == RUN && !opt->is_text)
-        r = mi_writer_open(&w.out, opt->output, &err);
-    if (r == 0 && opt->what < SHOW_INFO)
-        r = mi_source_open(&w.source, opt->input, opt->prompt, opt->part, &err);
-    if (r == 0)
-        r = mi_session_open(&w.session, &s, &err);
     if (r == 0)
         r = answer(&w, opt, &err);
     mi_judge_close(&w.judge);
     mi_editor_close(&w.edits);
     mi_editor_close(&w.cache_edits);
-    mi_session_close(&w.session);
-    mi_source_close(&w.source);
-    mi_writer_close(&w.out);
-    mi_arena_free(&w.arena);
+    mi_task_close(&opt->t);
     return r < 0 ? mi_tool_failed(&err) : r > 0 ? MI_EXIT_NO : MI_EXIT_OK;
 }
 
 int main(int argc, char **argv)
 {
     struct options opt = {
-        .input = "-", .n_new = 64, .top_p = 1, .penalty = 1, .given = {.kind = MI_MAP}};
+        .t = {.input = "-"}, .n_new = 64, .top_p = 1, .penalty = 1, .given = {.kind = MI_MAP}};
     int status;
 
     mi_tool_start(&tool, argv);

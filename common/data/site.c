@@ -86,6 +86,20 @@ void mi_place_shape(const struct mi_place *p, const struct mi_dims *dims, int64_
     }
 }
 
+int mi_places_check(const char *text, struct mi_error *err)
+{
+    struct mi_places places = {0};
+    char *names = mi_strdup(text);
+    int r;
+
+    for (char *c = names; (c = strchr(c, '*'));)
+        *c = '0';
+    r = mi_places_parse(&places, names, NULL, err);
+    mi_free(names);
+    mi_places_free(&places);
+    return r;
+}
+
 void mi_places_add(struct mi_places *list, struct mi_place p)
 {
     for (size_t i = 0; i < list->n; i++)

@@ -86,6 +86,8 @@ struct mi_places {
  * heads are not checked and wildcards are refused. */
 int mi_places_parse(struct mi_places *list, const char *text, const struct mi_dims *dims,
                     struct mi_error *err) MI_MUST_USE;
+/* The names and the form alone, as no model is open: a wildcard may stand anywhere. */
+int mi_places_check(const char *text, struct mi_error *err) MI_MUST_USE;
 void mi_places_add(struct mi_places *list, struct mi_place p);
 void mi_places_free(struct mi_places *list);
 

@@ -129,6 +129,12 @@ void mi_set_dup(struct mi_arena *a, struct mi_value *map, const char *key, struc
     set_member(a, map, key, v, true);
 }
 
+void mi_set_text(struct mi_arena *a, struct mi_value *map, const char *key, const char *text)
+{
+    if (text)
+        mi_set(a, map, key, mi_text_dup(a, text, strlen(text)));
+}
+
 struct mi_value mi_ints(struct mi_arena *a, const int32_t *x, size_t n)
 {
     struct mi_value v = mi_array();

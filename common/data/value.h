@@ -74,6 +74,8 @@ void mi_push(struct mi_arena *a, struct mi_value *array, struct mi_value v);
 /* Sets or replaces; the key is borrowed (literals), or copied by mi_set_dup. */
 void mi_set(struct mi_arena *a, struct mi_value *map, const char *key, struct mi_value v);
 void mi_set_dup(struct mi_arena *a, struct mi_value *map, const char *key, struct mi_value v);
+/* Sets a copy of the text; nothing when it is NULL. */
+void mi_set_text(struct mi_arena *a, struct mi_value *map, const char *key, const char *text);
 struct mi_value mi_ints(struct mi_arena *a, const int32_t *x, size_t n);
 struct mi_value mi_reals(struct mi_arena *a, const double *x, size_t n);
 
