@@ -304,7 +304,7 @@ static void add_group(struct mi_page *p, const struct mi_source *s, struct group
         add_lines(p, g);
     else if (g->shape != BY_VARIANT && g->n > 2)
         add_map(p, s, g);
-    if (g->n > 2 && g->shape != BY_VARIANT)
+    if (g->n > 2 && g->shape != BY_VARIANT && !mi_is(mi_get(g->record[0], "draw"), MI_INT))
         add_spread(p, g);
     add_largest(p, s, g);
     for (size_t i = 0; i < g->n; i++)

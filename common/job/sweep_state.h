@@ -29,6 +29,11 @@ struct mi_sweep_bases {
     int n;
 };
 
+struct mi_sweep_state;
+/* Those of all places, from o->directions, into w->bases. */
+int mi_sweep_open_bases(struct mi_sweep_state *w, struct mi_error *err) MI_MUST_USE;
+void mi_sweep_free_bases(struct mi_sweep_state *w);
+
 /* A prompt that was run as it is. */
 struct mi_plain_run {
     struct mi_subject subject;
