@@ -188,11 +188,6 @@ static const struct mi_architecture table[] = {
      .norm = MI_NORM_LAYER,
      .activation = MI_ACTIVATION_RELU2,
      .traits = MI_TRAIT_NORM_BIAS | MI_TRAIT_PLAIN_MLP},
-    {.name = "dbrx",
-     .model_types = "dbrx",
-     .families = "DBRX",
-     .norm = MI_NORM_LAYER,
-     .traits = MI_TRAIT_EXPERTS | MI_TRAIT_EXPERT_RENORM},
 };
 
 const struct mi_architecture *mi_architectures(int *n)

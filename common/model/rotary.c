@@ -18,6 +18,7 @@ static double base_of(const struct mi_rotary *r, int n_wanted)
     return r->base * mi_pow(grown, (double)r->n_rot / (r->n_rot - 2));
 }
 
+/* A divisor, in single precision: so GGUF files hold it. */
 static double llama3_step(const struct mi_rotary *r, double step)
 {
     double wave = 2 * pi / step, n = (double)r->n_original, blend;
@@ -25,9 +26,9 @@ static double llama3_step(const struct mi_rotary *r, double step)
     if (wave < n / r->high)
         return step;
     if (wave > n / r->low)
-        return step / r->factor;
+        return step / (double)(float)r->factor;
     blend = (n / wave - r->low) / (r->high - r->low);
-    return (1 - blend) * step / r->factor + blend * step;
+    return step / (double)(float)(1 / ((1 - blend) / r->factor + blend));
 }
 
 /* The coordinate pair that turns beta times in the original context. */
