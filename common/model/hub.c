@@ -24,6 +24,7 @@ struct building {
     struct mi_intern names; /* of pending tensors */
     struct pending *pending;
     size_t cap;
+    uint64_t n_due; /* parts of all pending tensors */
 };
 
 static int refuse(struct building *b, const struct mi_safetensor *t, const char *why)
@@ -115,6 +116,7 @@ static struct pending *find_pending(struct building *b, const char *name, int64_
     int64_t before = b->names.n, at = mi_intern_add(&b->names, name, strlen(name));
 
     if (at == before) {
+        b->n_due += (uint64_t)n_parts;
         b->pending = mi_grow(b->pending, &b->cap, (size_t)at + 1, sizeof(*b->pending));
         b->pending[at] = (struct pending){.n = n_parts};
         b->pending[at].part =
@@ -144,6 +146,8 @@ static int add_part(struct building *b, const struct mi_safetensor *t, const cha
     if (t->rank != (is_stack ? 1 : 2))
         return refuse(b, t, is_stack ? "not a vector" : "not a matrix");
     p = find_pending(b, name, n);
+    if (b->n_due > b->hub.folder->shards.n_tensors)
+        return refuse(b, t, "fewer tensors are there than parts like this are due");
     if (p->n_seen == 0) {
         p->type = t->type->qtype;
         p->n_bytes = t->n_bytes;

@@ -3,6 +3,7 @@
 
 #include "base/escape.h"
 #include "data/json.h"
+#include "model/config.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -173,6 +174,10 @@ static int refuse_unsupported(struct mi_hub *h)
 
 /* ---- sizes ------------------------------------------------------------------------ */
 
+/* Larger numbers are refused here, so that products of them fit; config.c has the limits of
+ * what is computed. */
+enum { MAX_SIZE = 1 << 27, MAX_HEADS = 65536 };
+
 static const struct {
     const char *key, *names;
     bool is_needed;
@@ -240,6 +245,10 @@ static int read_sizes(struct mi_hub *h)
         mi_hub_put_int(h, "feed_forward_length", ratio * width);
     h->n_kv_heads = mi_get_int(&h->store->keys, "attention.head_count_kv", h->n_heads);
     h->d_head = mi_get_int(&h->store->keys, "attention.key_length", width / h->n_heads);
+    if (rc == 0 && (width > MAX_SIZE || h->d_head > MAX_SIZE || h->n_heads > MAX_HEADS ||
+                    h->n_kv_heads > MAX_HEADS || h->n_layers > MI_MAX_LAYERS))
+        rc = mi_fail(h->err, MI_EXIT_DATA, "%lld layers, %lld heads, a width of %lld: too large",
+                     (long long)h->n_layers, (long long)h->n_heads, (long long)width);
     if (rc == 0 && (h->d_head < 1 || h->n_kv_heads < 1))
         rc = mi_fail(h->err, MI_EXIT_DATA, "%lld heads (%lld of keys) do not share a width of %lld",
                      (long long)h->n_heads, (long long)h->n_kv_heads, (long long)width);

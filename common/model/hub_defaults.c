@@ -15,13 +15,16 @@ static const struct {
                 "\"num_experts_per_tok\":2,\"num_local_experts\":8}"},
     {"qwen2", "{\"rms_norm_eps\":1e-6,\"max_window_layers\":28,\"sliding_window\":4096}"},
     {"qwen2_moe", "{\"rms_norm_eps\":1e-6,\"max_window_layers\":28,\"sliding_window\":4096,"
-                  "\"norm_topk_prob\":false,\"num_experts\":60,\"num_experts_per_tok\":4,\"moe_intermediate_size\":1408,"
+                  "\"norm_topk_prob\":false,\"num_experts\":60,\"num_experts_per_tok\":4,\"moe_"
+                  "intermediate_size\":1408,"
                   "\"shared_expert_intermediate_size\":5632}"},
     {"qwen3", "{\"rms_norm_eps\":1e-6,\"head_dim\":128,\"max_window_layers\":28,"
               "\"sliding_window\":4096}"},
     {"qwen3_moe", "{\"rms_norm_eps\":1e-6,\"num_key_value_heads\":4,\"sliding_window\":4096,"
-                  "\"norm_topk_prob\":false,\"num_experts\":128,\"num_experts_per_tok\":8,\"moe_intermediate_size\":768}"},
-    {"olmoe", "{\"rms_norm_eps\":1e-5,\"norm_topk_prob\":false,\"num_experts\":64,\"num_experts_per_tok\":8}"},
+                  "\"norm_topk_prob\":false,\"num_experts\":128,\"num_experts_per_tok\":8,\"moe_"
+                  "intermediate_size\":768}"},
+    {"olmoe", "{\"rms_norm_eps\":1e-5,\"norm_topk_prob\":false,\"num_experts\":64,\"num_experts_"
+              "per_tok\":8}"},
     {"gemma", "{\"rms_norm_eps\":1e-6,\"head_dim\":256,\"tie_word_embeddings\":true}"},
     {"gemma2", "{\"rms_norm_eps\":1e-6,\"head_dim\":256,\"num_key_value_heads\":4,"
                "\"tie_word_embeddings\":true,\"query_pre_attn_scalar\":256,\"sliding_window\":4096,"

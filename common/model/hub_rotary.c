@@ -94,8 +94,6 @@ int mi_hub_windows(struct mi_hub *h)
     int64_t window = 0;
     int rc;
 
-    if (h->n_layers > 65536)
-        return mi_fail(h->err, MI_EXIT_DATA, "%lld layers", (long long)h->n_layers);
     rc = mi_hub_int(h, strcmp(h->type, "gpt_neo") == 0 ? "window_size" : "sliding_window", 0, 0,
                     &window);
     if (is_optional && !(mi_is(use, MI_BOOL) && use->as.flag))
