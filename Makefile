@@ -29,7 +29,7 @@ JOBS       ?= 1
 OPENMP     ?= 1
 WERROR     ?= 0
 V          ?= 0
-MODEL      ?= smollm2
+MODEL      ?= organism
 Q          := $(if $(filter 0,$(V)),@,)
 say         = $(if $(filter 0,$(V)),@printf '  %-4s %s\n' $(1) $(2),@:)
 AR         := ar
@@ -191,13 +191,18 @@ models/smollm2.gguf:
 	  b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53 $@
 
 # ---- the main job -----------------------------------------------------------
-## demo: install, build, and run the honesty study (MODEL=smollm2, or a model file)
+## demo: install, build, and run the honesty study (MODEL=organism, smollm2, or a model's path;
+## with FACTS=file or PROMPTS=dir of one's own)
 demo: deps
 	$(AGAIN) demo-run
-MODEL_FILE = $(if $(filter smollm2,$(MODEL)),models/smollm2.gguf,$(MODEL))
+MODEL_FILE = $(or $(MODEL_$(MODEL)),$(MODEL))
+MODEL_organism := fixtures/organism/organism.gguf
+MODEL_smollm2  := models/smollm2.gguf
+# steps side by side, each tool with one thread, unless -j says otherwise
+STUDY_JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 demo-run: all $(filter models/smollm2.gguf,$(MODEL_FILE))
-	+$(Q)$(MAKE) --no-print-directory -f pipelines/honesty/Makefile BIN='$(B)/bin' \
-	  MODEL='$(MODEL_FILE)'
+	+$(Q)$(MAKE) --no-print-directory -s $(STUDY_JOBS) -f pipelines/honesty/Makefile J=1 \
+	  BIN='$(B)/bin' MODEL='$(MODEL_FILE)' $(if $(FACTS),FACTS='$(FACTS)') $(if $(PROMPTS),PROMPTS='$(PROMPTS)')
 
 # ---- tests ------------------------------------------------------------------
 export ASAN_OPTIONS := exitcode=99:detect_leaks=1:allocator_may_return_null=1

@@ -85,10 +85,9 @@ $O/verdict/e9.mi: $O/e9.mi $(GATES)
 	$(VERDICT) --claim 'E9: what no layer reads moves nothing' --metric logit_diff_diff --of variant=null $(GATE) \
 	  --between -$(ILLUSION),$(ILLUSION) $< -o $@
 
-E9 ?=
 E8 := $(CONDITIONS:%=$O/kept-%.mi)
 CARD := $O/e1.mi $O/e2-add-lies.mi $O/e2-sub-truths.mi $O/e3.mi $O/e4.mi $O/e5.mi $O/e6.mi \
-        $O/e7-reading.mi $O/e7-moving.mi $(E8) $(E9)
+        $O/e7-reading.mi $O/e7-moving.mi $(E8) $O/e9.mi
 VERDICTS := $(patsubst %,$O/verdict/%.mi,honest-answers lies e1 e1-random e1-shuffled \
   e2-lies e2-truths e2-random e2-shuffled e3 e3-every e4 e5 e6 e6-random e6-shuffled e6-neutral e7-reading e7-moving \
-  injection continual $(and $(E9),e9) unembed closes spread dense)
+  injection continual e9 unembed closes spread dense)
