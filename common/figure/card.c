@@ -211,8 +211,8 @@ void mi_figure_card(struct mi_page *p, const struct mi_value *scores)
             const struct mi_value *body = &scores->as.array.item[i];
 
             if (strcmp(mi_get_str(body, "card", ""), conditions[c].id) != 0 ||
-                mi_get_str(body, "control", NULL))
-                continue;
+                mi_get_str(body, "control", NULL) || mi_get_str(body, "run", NULL))
+                continue; /* a run is one side of a difference, which stands there itself */
             add_condition(&t, &conditions[c], is_first);
             add_subject(&t, body);
             add_interval(&t, body);

@@ -24,12 +24,10 @@ $O/patch.jsonl: $P/$(CHOICE).jsonl | $O
 $O/paths.jsonl: $P/$(CHOICE).jsonl | $O
 	awk 'NR <= 2 * $(PATH_PAIRS)' $< >$@
 
-# Token-aligned pairs: those that this model's tokenizer makes equally long on both sides.
-EQUALLY_LONG := group_by(.fields.pair) | map(select((map(.n_prompt) | unique | length) == 1)[].id \
-                | {(tostring): true}) | add
-$O/aligned.jsonl: $P/aligned.jsonl $(MODEL) | $O
-	keep=$$($(RUN) --score --tokens $< | jq -c -s '$(EQUALLY_LONG)') && \
-	  jq -c --argjson keep "$$keep" 'select($$keep[.id | tostring])' $< | awk 'NR <= 2 * $(PATCH_PAIRS)' >$@
+# Token-aligned pairs: of those prompts the ones that this model's tokenizer makes equally long.
+$O/aligned.jsonl: $P/aligned.jsonl $(HERE)/aligned.jq $(MODEL) | $O
+	$(RUN) --score --tokens $< | jq -c -s -f $(HERE)/aligned.jq --slurpfile prompts $< | \
+	  awk 'NR <= 2 * $(PATCH_PAIRS)' >$@
 
 # The published notebook's pairs: every statement cut after each of its tokens but the last five,
 # and tokenised again; its first 512 pairs fit, and 256 to 511 test, an honest cut against the next

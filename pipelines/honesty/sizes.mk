@@ -39,6 +39,8 @@ DOSE         := 1.5
 ANSWER       ?= 12
 STORY        ?= 40
 GEN_STEPS    := 1 2 4 8
+# of these the one after which, if anywhere, the text should go on by itself
+STOP         ?= 4
 TALES        ?= 24
 # the dose where it is added at every token
 DOSE_ALL     := 1

@@ -85,7 +85,7 @@ CONDITIONS := prompt $(GEN_STEPS:%=first-%) all now random
 TALES_TOLD := $O/tale-none.mi $(CONDITIONS:%=$O/tale-%.mi)
 $O/kept-%.mi: $O/tale-%.mi $O/tale-none.mi
 	$(PROBE) diff -s $(SEED) --metric logp --of card=E8 --of injected=$* $^ -o $@
-$O/stopped.mi: $O/tale-all.mi $O/tale-first-$(lastword $(GEN_STEPS)).mi
+$O/stopped.mi: $O/tale-all.mi $O/tale-first-$(STOP).mi
 	$(PROBE) diff -s $(SEED) --metric logp $^ -o $@
 $O/verdict/injection.mi: $O/kept-all.mi | $O/verdict
 	$(PROBE) verdict --claim 'the text is the injection'"'"'s' --metric logp_diff --of run=null --above $(CONTINUAL) $< -o $@

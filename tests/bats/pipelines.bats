@@ -10,7 +10,7 @@ setup() {
 study() {
 	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -f "$ROOT/pipelines/honesty/Makefile" BIN="$BIN" \
 		MODEL="$FIXTURES/organism/organism.gguf" DRAWS=4 CHOICE_PAIRS=12 PATCH_PAIRS=10 PATH_PAIRS=8 \
-		TALES=8 CONTROLS='0 1' DOSES=1.5 GEN_STEPS='1 8' "$@"
+		TALES=8 CONTROLS='0 1' DOSES=1.5 GEN_STEPS=2 "$@"
 }
 
 digests() {
@@ -38,12 +38,13 @@ verdict() {
 	done
 
 	# -j 2 and two threads: the same digests, the same report
-	study OUT=two J=2 -j 2 >/dev/null
 	digests out >one.sum
-	digests two >two.sum
 	[ "$(wc -l <one.sum)" -ge 80 ]
-	diff one.sum two.sum
-	sed 's/two/out/g' two/report.html | cmp - out/report.html
+	mv out one
+	study OUT=out J=2 -j 2 >shown.two
+	digests out | diff one.sum -
+	cmp one/report.html out/report.html
+	diff <(sort shown) <(sort shown.two)
 
 	# a second run does nothing; of a stream that is gone only what depends on it is made again
 	touch mark
@@ -58,8 +59,8 @@ verdict() {
 
 @test "honesty: a model that does not do what it is told: no causal verdict; prompts come from facts" {
 	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -f "$ROOT/pipelines/honesty/Makefile" BIN="$BIN" OUT=out \
-		MODEL="$FIXTURES/tiny/llama-f32.gguf" FIT_PAIRS=16 TEST_PAIRS=10 DRAWS=2 CONTROLS=0 DOSES=1 \
-		ANSWER=2 STORY=4 GEN_STEPS=1 TALES=8 CHOICE_PAIRS=10 PATCH_PAIRS=8 PATH_PAIRS=8 >shown
+		MODEL="$FIXTURES/tiny/llama-f32.gguf" FIT_PAIRS=32 TEST_PAIRS=10 DRAWS=2 CONTROLS=0 DOSES=1 \
+		ANSWER=2 STORY=4 STOP=1 GEN_STEPS=1 TALES=8 CHOICE_PAIRS=10 PATCH_PAIRS=8 PATH_PAIRS=8 >shown
 	[ "$(verdict out/verdict/lies.mi)" = refuted ]
 	for claim in e2-lies e2-truths e3 e4 e5 e6 spread dense continual; do
 		[ "$claim $(verdict "out/verdict/$claim.mi")" = "$claim undetermined" ]
