@@ -1,4 +1,4 @@
-/* text/unicode.h: classes and normal forms (the only file that knows utf8proc).
+/* text/unicode.h: classes, case and normal forms (the only interface that knows utf8proc).
  *
  * The classes come from a table of Unicode 16 of our own, so that token ids are the same
  * whatever libraries a machine has. Normal forms and widths are utf8proc's; normal forms of
@@ -39,6 +39,13 @@ void mi_fold(struct mi_buf *b, const char *s, size_t len);
 /* True for a code point before which text may be cut without changing its NFC: no mark and
  * nothing that joins what stands before it. */
 bool mi_nfc_starts(uint32_t cp);
+/* Upper, lower and title case of cp as Python has them: 1 to 3 code points into out. */
+int mi_to_upper(uint32_t cp, uint32_t out[3]);
+int mi_to_lower(uint32_t cp, uint32_t out[3]);
+int mi_to_title(uint32_t cp, uint32_t out[3]);
+enum mi_letter_case { MI_CASE_NONE, MI_CASE_LOWER, MI_CASE_UPPER, MI_CASE_TITLE };
+enum mi_letter_case mi_case_of(uint32_t cp);
+bool mi_is_printable(uint32_t cp); /* no control, format, private, unassigned or blank but ' ' */
 /* Columns that a terminal needs for cp: 0, 1 or 2. */
 int mi_char_width(uint32_t cp);
 
