@@ -112,6 +112,8 @@ UTSRC := $(sort $(wildcard tests/unit/*/*_test.c))
 UNITS := $(UTSRC:tests/%.c=$(B)/%)
 BSRC  := $(sort $(wildcard tests/bench/*.c))
 FSRC  := $(sort $(wildcard tests/fuzz/*_fuzz.c))
+PSRC  := $(sort $(wildcard tests/parity/*.c))
+PARITY := $(PSRC:tests/%.c=$(B)/%)
 LIBS  := $(LAYERS:%=$(B)/lib/libmi-%.a)
 
 define layer
@@ -126,7 +128,7 @@ $(B)/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(B)/lib/libmi-$(1).a $$(DEPS_$(1):%=
 	$$(Q)mkdir -p $$(@D) && $$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(ALL_LIBS)
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
-SRCS := $(call not_here,$(sort $(wildcard common/*/*.c tools/*.c tests/parity/*.c)) $(UTSRC) $(BSRC) $(FSRC))
+SRCS := $(call not_here,$(sort $(wildcard common/*/*.c tools/*.c)) $(UTSRC) $(BSRC) $(FSRC) $(PSRC))
 
 ## all: build every tool (the default)
 all: $(BINS) $(if $(wildcard $(PLOTLY)),$(B)/share/mi-tools/plotly.min.js)
@@ -237,7 +239,7 @@ bench: all $(BENCHES) models/smollm2.gguf
 	@for b in $(BENCHES) $(sort $(wildcard tests/bench/*.sh)); do echo "# $$b"; \
 	  MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' $$b || exit 1; done
 ## parity: compare with other implementations (in a Python environment outside the tree)
-parity: all $(B)/parity/tokens models/smollm2.gguf
+parity: all $(PARITY) models/smollm2.gguf
 	$(Q)MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh tests/parity/run.sh
 ## regold: write what the commands of the documents print now into the documents
 regold: all

@@ -52,6 +52,8 @@ static enum mi_jend run_for(struct mi_jrun *run, struct mi_jscope *scope, const 
 {
     struct mi_jloop *loop = mi_jalloc(run, sizeof *loop);
     struct mi_jscope *inner = mi_jscope_new(run, scope);
+    enum mi_jend end;
+    bool went_through = false; /* a body to its end; jinja2 asks this before else */
 
     *loop = (struct mi_jloop){.over = wanted_items(run, scope, n),
                               .last_changed = mi_jundefined(NULL)};
@@ -63,10 +65,12 @@ static enum mi_jend run_for(struct mi_jrun *run, struct mi_jscope *scope, const 
         *inner = (struct mi_jscope){.up = scope, .variable = inner->variable, .cap = inner->cap};
         mi_jbind_name(run, inner, MI_JNAME_LOOP, self);
         mi_jassign(run, inner, n->a, loop->over->item[loop->index]);
-        if (mi_jrun_body(run, inner, n->list) == MI_JEND_BREAK)
+        end = mi_jrun_body(run, inner, n->list);
+        went_through = went_through || end == MI_JEND_NORMAL;
+        if (end == MI_JEND_BREAK)
             break;
     }
-    if (loop->over->n == 0 && !run->failed)
+    if (!went_through && !run->failed)
         return mi_jrun_body(run, mi_jscope_new(run, scope), n->other);
     return MI_JEND_NORMAL;
 }
@@ -78,8 +82,7 @@ static struct mi_jv macro_value(struct mi_jrun *run, struct mi_jscope *scope,
 {
     struct mi_jcall *call = mi_jalloc(run, sizeof *call);
 
-    *call = (struct mi_jcall){
-        .name = n->name ? n->name : "caller", .macro = n, .scope = scope};
+    *call = (struct mi_jcall){.name = n->name, .macro = n, .scope = scope};
     return (struct mi_jv){.kind = MI_JCALL, .as.call = call};
 }
 
@@ -117,11 +120,11 @@ static void bind_special(struct mi_jrun *run, struct mi_jscope *scope, const str
     if (m->uses & MI_JUSE_VARARGS)
         mi_jbind_name(run, scope, MI_JNAME_VARARGS, rest);
     else if (rest.as.list->n > 0)
-        mi_jfail(run, "macro '%s' takes not more than %zu argument(s)", call->name, n_params);
+        mi_jfail(run, "a macro takes not more than %zu argument(s)", n_params);
     if (m->uses & MI_JUSE_KWARGS)
         mi_jbind_name(run, scope, MI_JNAME_KWARGS, named);
     else if (named.as.dict->n > 0)
-        mi_jfail(run, "macro '%s' takes no keyword argument '%.*s'", call->name,
+        mi_jfail(run, "a macro takes no keyword argument '%.*s'",
                  (int)named.as.dict->pair[0].key.as.str->len, named.as.dict->pair[0].key.as.str->at);
 }
 

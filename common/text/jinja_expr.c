@@ -364,6 +364,16 @@ static struct mi_jv dotted_name(struct mi_jparser *p)
     int64_t id;
     const char *name = mi_jexpect_name(p, &id);
 
+    while (mi_jtake_op(p, '.')) {
+        const char *more = mi_jexpect_name(p, &id);
+        size_t n = strlen(name), m = strlen(more);
+        char *both = mi_arena_alloc(&p->state->arena, n + m + 2);
+
+        memcpy(both, name, n);
+        both[n] = '.';
+        memcpy(both + n + 1, more, m + 1);
+        name = both;
+    }
     return text_value(p, name, strlen(name));
 }
 
@@ -642,10 +652,13 @@ static bool is_tuple_end(const struct mi_jparser *p, const char *end_word)
 static struct mi_jnode *parse_member(struct mi_jparser *p)
 {
     struct mi_jnode *n = mi_jnode_new(p, MI_JN_MEMBER);
+    const char *name;
+    int64_t id;
 
     n->name = mi_jexpect_name(p, &n->id);
     mi_jexpect_op(p, '.');
-    n->value = dotted_name(p);
+    name = mi_jexpect_name(p, &id);
+    n->value = text_value(p, name, strlen(name));
     return n;
 }
 

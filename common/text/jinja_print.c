@@ -143,9 +143,9 @@ static void repr_call(struct mi_jrun *run, struct mi_jtext *t, const struct mi_j
         mi_jfail(run, "a function cannot be printed");
         return;
     }
-    mi_jadd_z(run, t, "<Macro '");
-    mi_jadd_z(run, t, c->name);
-    mi_jadd_z(run, t, "'>");
+    mi_jadd_z(run, t, c->name ? "<Macro '" : "<Macro anonymous");
+    mi_jadd_z(run, t, c->name ? c->name : "");
+    mi_jadd_z(run, t, c->name ? "'>" : ">");
 }
 
 void mi_jrepr(struct mi_jrun *run, struct mi_jtext *t, struct mi_jv v)

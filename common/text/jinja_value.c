@@ -181,7 +181,7 @@ const char *mi_jtype(struct mi_jv v)
 /* Python compares an integer and a float exactly. */
 static bool same_number(struct mi_jv a, struct mi_jv b)
 {
-    int64_t i, k;
+    int64_t i = 0, k = 0;
     double x, y;
     bool a_int = mi_jas_int(a, &i), b_int = mi_jas_int(b, &k);
 
