@@ -7,6 +7,7 @@
 #include "base/progress.h"
 #include "base/tool.h"
 #include "data/json.h"
+#include "job/model_chat.h"
 #include "job/describe.h"
 #include "job/generate.h"
 #include "job/selftest.h"
@@ -65,6 +66,8 @@ static void note_option(void *ctx, const char *name, const char *value)
     for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
         if (strcmp(name, elsewhere[i]) == 0)
             return;
+    if (strcmp(name, "template") == 0)
+        value = mi_model_chat_note(value);
     if (there) /* an option that was given several times */
         mi_buf_addf(&both, "%s\n", there->as.bytes.at);
     mi_buf_add_text(&both, value);

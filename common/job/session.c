@@ -2,6 +2,7 @@
 
 #include "base/escape.h"
 #include "base/mem.h"
+#include "job/model_chat.h"
 #include "job/model_text.h"
 #include "math/quant.h"
 
@@ -11,25 +12,10 @@
 
 static int open_chat(struct mi_session *s, const struct mi_session_options *o, struct mi_error *err)
 {
-    struct mi_buf source = {0};
-    int32_t bos = mi_tokenizer_bos(&s->tokenizer);
-    struct mi_bytes piece = {0};
-    char *bos_text = NULL;
-    int r = mi_model_text_template(&s->model, &source, err);
+    int r = mi_model_chat_open(&s->chat, &s->model, &s->tokenizer, o->chat, o->date,
+                               &s->why_no_chat);
 
-    if (r < 0) {
-        mi_buf_free(&source);
-        return mi_fail_in(err, "'%s'", mi_quote(o->model));
-    }
-    if (bos >= 0) {
-        piece = mi_tokenizer_piece(&s->tokenizer, bos);
-        bos_text = mi_strndup(piece.at, piece.len);
-    }
-    r = mi_chat_open(&s->chat, o->chat, r > 0 ? mi_buf_text(&source) : NULL, bos_text,
-                     &s->why_no_chat);
     s->has_chat = r == 0;
-    mi_buf_free(&source);
-    mi_free(bos_text);
     /* without a wish a model may have no template: only messages need one */
     if (r < 0 && (o->chat || o->is_chat || o->system)) {
         *err = s->why_no_chat;
@@ -54,14 +40,19 @@ int mi_session_open(struct mi_session *s, const struct mi_session_options *o, st
     int r;
 
     *s = (struct mi_session){0};
-    if (o->chat && strcmp(o->chat, "auto") != 0 && strcmp(o->chat, "raw") != 0) {
-        /* a name that does not exist is found before any file is opened */
-        r = mi_chat_open(&s->chat, o->chat, NULL, NULL, err);
+    if (mi_model_chat_is_given(o->chat)) { /* what is wrong with it is found before all else */
+        r = mi_chat_open(&s->chat, o->chat, NULL, err);
         mi_chat_free(&s->chat);
         if (r < 0)
             return r;
     }
-    s->chat = (struct mi_chat_template){0};
+    if (o->date) {
+        int64_t now;
+
+        r = mi_chat_date(o->date, &now, err);
+        if (r < 0)
+            return mi_fail_in(err, "--date");
+    }
     r = mi_model_open(&s->model, o->model, err);
     if (r < 0)
         return r;
@@ -136,47 +127,28 @@ static struct mi_value model_map(struct mi_session *s, const struct mi_digest *d
     return m;
 }
 
-/* Of all that decides how a conversation becomes text. */
-static int template_digest(const struct mi_session *s, struct mi_arena *a, struct mi_value *out,
-                           struct mi_error *err)
+static struct mi_value template_digest(const struct mi_session *s, struct mi_arena *a)
 {
-    struct mi_buf source = {0};
     struct mi_digest d;
-    struct mi_hash h;
-    const char *name;
-    int r = 0;
 
-    *out = mi_nil();
     if (!s->has_chat)
-        return 0;
-    name = mi_chat_name(&s->chat);
-    if (s->chat.kind != MI_CHAT_RAW)
-        r = mi_model_text_template(&s->model, &source, err);
-    mi_hash_init(&h);
-    mi_hash_add(&h, name, strlen(name) + 1);
-    mi_hash_add(&h, source.data, source.len);
-    d = mi_hash_value(&h);
-    mi_hash_free(&h);
-    mi_buf_free(&source);
-    *out = digest_value(a, &d);
-    return r < 0 ? r : 0;
+        return mi_nil();
+    d = mi_chat_digest(&s->chat);
+    return digest_value(a, &d);
 }
 
 int mi_session_header(struct mi_session *s, struct mi_arena *a, struct mi_value *header,
                       struct mi_error *err)
 {
     struct mi_digest model, tokenizer;
-    struct mi_value template;
     int r = mi_model_digest(&s->model, &model, err);
 
-    if (r == 0)
-        r = template_digest(s, a, &template, err);
     if (r < 0)
         return r;
     tokenizer = mi_tokenizer_digest(&s->tokenizer);
     mi_set(a, header, "model", model_map(s, &model, a));
     mi_set(a, header, "tokenizer", digest_value(a, &tokenizer));
-    mi_set(a, header, "template", template);
+    mi_set(a, header, "template", template_digest(s, a));
     return 0;
 }
 

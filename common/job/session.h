@@ -11,7 +11,8 @@
 
 struct mi_session_options {
     const char *model;  /* path */
-    const char *chat;   /* --template: NULL (auto), "raw", "chatml", "mistral" */
+    const char *chat;   /* --template as mi_chat_open takes it; NULL: auto */
+    const char *date;   /* --date: what templates take for the time; NULL: MI_CHAT_NOW */
     const char *system; /* --system */
     bool no_bos, add_generation_prompt, parse_special;
     bool is_chat;       /* render `text` prompts as user messages (given --template or --system) */

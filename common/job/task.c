@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/escape.h"
 #include "base/file.h"
+#include "job/model_chat.h"
 #include "stream/header.h"
 
 #include <string.h>
@@ -52,7 +53,8 @@ void mi_task_note(struct mi_task *t, struct mi_value *map)
 {
     struct mi_arena *a = &t->arena;
 
-    mi_set_text(a, map, "template", t->chat);
+    mi_set_text(a, map, "template", mi_model_chat_note(t->chat));
+    mi_set_text(a, map, "date", t->date);
     mi_set_text(a, map, "system", t->system);
     mi_set_text(a, map, "no-bos", t->no_bos ? "true" : NULL);
     mi_set_text(a, map, "add-generation-prompt", t->add_generation_prompt ? "true" : NULL);
@@ -67,6 +69,7 @@ int mi_task_open(struct mi_task *t, bool has_output, bool has_input, struct mi_e
     struct mi_session_options s = {
         .model = t->model,
         .chat = t->chat,
+        .date = t->date,
         .system = t->system,
         .no_bos = t->no_bos,
         .add_generation_prompt = t->add_generation_prompt,

@@ -12,7 +12,7 @@
 
 /* `{.input = "-"}` is ready for the options. */
 struct mi_task {
-    const char *model, *input, *prompt, *output, *shard, *max_memory, *chat, *system;
+    const char *model, *input, *prompt, *output, *shard, *max_memory, *chat, *date, *system;
     bool other_model, no_bos, add_generation_prompt, parse_special, dry_run;
     long threads, seed;
     struct mi_strings edits, plans; /* of run and capture */
@@ -40,7 +40,8 @@ struct mi_task {
 #define MI_TASK_LAST(t)                                                                          \
     MI_INT('s', "seed", "N", &(t)->seed, 0, LONG_MAX, "seed of all draws"),                      \
     MI_FLAG(0, "other-model", &(t)->other_model, "accept streams of a model as wide as this"),   \
-    MI_STRING(0, "template", "NAME", &(t)->chat, "chat template: auto, raw, chatml, mistral"),   \
+    MI_STRING(0, "template", "NAME", &(t)->chat, "chat template: auto, raw, a name, a file"),    \
+    MI_STRING(0, "date", "DAY", &(t)->date, "the date that templates see (2024-07-26)"),         \
     MI_STRING(0, "system", "TEXT", &(t)->system, "system message of conversations without one"), \
     MI_FLAG(0, "no-bos", &(t)->no_bos, "put no beginning-of-text token before prompts"),         \
     MI_FLAG(0, "add-generation-prompt", &(t)->add_generation_prompt, "open the assistant's turn"), \

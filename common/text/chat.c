@@ -1,249 +1,332 @@
 #include "text/chat.h"
 
 #include "base/escape.h"
+#include "base/file.h"
 #include "base/mem.h"
-#include "text/chat_detect.h"
-#include "text/unicode.h"
+#include "text/jinja_value.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- choosing ------------------------------------------------------------------- */
 
-static const char *const names[] = {"raw", "chatml", "mistral"};
-
 const char *mi_chat_name(const struct mi_chat_template *t)
 {
-    return names[t->kind];
+    return t->name;
 }
 
-static void set_defaults(struct mi_chat_template *t, enum mi_chat_kind kind)
+struct mi_digest mi_chat_digest(const struct mi_chat_template *t)
 {
-    *t = (struct mi_chat_template){.kind = kind, .any_role = true};
-    if (kind != MI_CHAT_MISTRAL)
-        return;
-    t->alternates = true; /* Mistral-7B-Instruct-v0.1 */
-    t->user_open = mi_strdup("[INST] ");
-    t->user_close = mi_strdup(" [/INST]");
-    t->assistant_open = mi_strdup("");
-    t->assistant_close = mi_strdup("</s> ");
+    struct mi_digest d;
+    struct mi_hash h;
+    mi_hash_init(&h);
+    mi_hash_add(&h, t->source.byte, sizeof t->source.byte); /* zero for raw */
+    for (int i = 0; i < 4 && t->jinja.state; i++) {
+        const char *s = t->token[i] ? t->token[i] : "";
+
+        mi_hash_add(&h, s, strlen(s) + 1);
+    }
+    if (t->jinja.state)
+        mi_hash_add(&h, &t->now, sizeof t->now);
+    d = mi_hash_value(&h);
+    mi_hash_free(&h);
+    return d;
 }
 
-static int recognise(struct mi_chat_template *t, const char *source, bool *writes_bos,
-                     struct mi_error *err)
+static int open_text(struct mi_chat_template *t, const char *name, const char *source, size_t len,
+                     const struct mi_chat_model *model, struct mi_error *err)
 {
-    char why[200] = "neither ChatML nor [INST]";
+    const char *const token[] = {model->bos, model->eos, model->unk, model->pad};
+    int r = mi_jinja_parse(&t->jinja, source, len, err);
 
-    if (!source)
+    if (r < 0)
+        return r;
+    t->name = mi_strdup(name);
+    t->source = mi_hash_bytes(source, len);
+    t->now = model->now;
+    for (int i = 0; i < 4; i++)
+        t->token[i] = token[i] ? mi_strdup(token[i]) : NULL;
+    return 0;
+}
+
+static int open_file(struct mi_chat_template *t, const char *path,
+                     const struct mi_chat_model *model, struct mi_error *err)
+{
+    struct mi_buf b = {0};
+    int r = mi_file_read(path, MI_JINJA_MAX_SOURCE, &b, err);
+
+    if (r == 0) {
+        r = open_text(t, path, b.len ? b.data : "", b.len, model, err);
+        if (r < 0)
+            mi_fail_in(err, "'%s'", mi_quote(path));
+    }
+    mi_buf_free(&b);
+    return r;
+}
+
+static int open_own(struct mi_chat_template *t, const struct mi_chat_model *model,
+                    struct mi_error *err)
+{
+    if (!model->source)
         return mi_fail(err, MI_EXIT_DATA,
-                       "the model has no chat template; choose --template raw, chatml or mistral");
-    if (strstr(source, "<|im_start|>") &&
-        mi_chat_detect(t, MI_CHAT_CHATML, source, writes_bos, why, sizeof why))
-        return 0;
-    if (strstr(source, "[INST]") &&
-        mi_chat_detect(t, MI_CHAT_MISTRAL, source, writes_bos, why, sizeof why))
-        return 0;
-    return mi_fail(err, MI_EXIT_DATA,
-                   "the model's chat template is not one of those known (%s); choose --template "
-                   "raw, chatml or mistral",
-                   why);
+                       "the model has no chat template; choose --template raw, %s, or a file",
+                       mi_chat_names);
+    return open_text(t, "the model's own", model->source, strlen(model->source), model, err);
 }
 
-int mi_chat_open(struct mi_chat_template *t, const char *name, const char *source, const char *bos,
+/* One of the model's further templates, or none of that name. */
+static int open_named(struct mi_chat_template *t, const char *name,
+                      const struct mi_chat_model *model, struct mi_error *err)
+{
+    char text[400] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < model->n_named; i++) {
+        const struct mi_chat_named *own = &model->named[i];
+
+        if (strcmp(own->name, name) == 0)
+            return open_text(t, name, own->source, strlen(own->source), model, err);
+        if (n + 80 < sizeof text)
+            n += (size_t)snprintf(text + n, sizeof text - n, ", %.60s", mi_quote(own->name));
+    }
+    return mi_fail(err, MI_EXIT_USAGE,
+                   "no chat template '%s': there are auto, raw, %s%s; or a file (with / or . in "
+                   "its name), or the text of one",
+                   mi_quote(name), mi_chat_names, text);
+}
+
+int mi_chat_open(struct mi_chat_template *t, const char *name, const struct mi_chat_model *model,
                  struct mi_error *err)
 {
-    enum mi_chat_kind kind = MI_CHAT_RAW;
-    bool writes_bos = false;
-    char why[200];
+    static const struct mi_chat_model unknown = {.now = MI_CHAT_NOW};
+    const char *ours = name ? mi_chat_builtin(name) : NULL;
+    int r = 0;
 
     *t = (struct mi_chat_template){0};
-    if (!name || strcmp(name, "auto") == 0) {
-        int r = recognise(t, source, &writes_bos, err);
-
-        if (r < 0)
-            return r;
-    } else {
-        while (kind <= MI_CHAT_MISTRAL && strcmp(names[kind], name) != 0)
-            kind++;
-        if (kind > MI_CHAT_MISTRAL)
-            return mi_fail(err, MI_EXIT_USAGE,
-                           "no chat template '%s': there are auto, raw, chatml and mistral",
-                           mi_quote(name));
-        if (kind == MI_CHAT_RAW)
-            return 0;
-        if (!source || !mi_chat_detect(t, kind, source, &writes_bos, why, sizeof why)) {
-            set_defaults(t, kind);
-            writes_bos = kind == MI_CHAT_MISTRAL;
-        }
-    }
-    t->bos = writes_bos && bos ? mi_strdup(bos) : NULL;
-    return 0;
+    if (!model)
+        model = &unknown;
+    if (!name || strcmp(name, "auto") == 0)
+        r = open_own(t, model, err);
+    else if (strcmp(name, "raw") == 0)
+        t->name = mi_strdup(name);
+    else if (ours)
+        r = open_text(t, name, ours, strlen(ours), model, err);
+    else if (strstr(name, "{{") || strstr(name, "{%"))
+        r = open_text(t, "given", name, strlen(name), model, err);
+    else if (strpbrk(name, "/."))
+        r = open_file(t, name, model, err);
+    else
+        r = open_named(t, name, model, err);
+    if (r < 0)
+        mi_chat_free(t);
+    return r;
 }
 
 void mi_chat_free(struct mi_chat_template *t)
 {
-    mi_free(t->bos);
-    mi_free(t->default_system);
-    mi_free(t->user_open);
-    mi_free(t->user_close);
-    mi_free(t->assistant_open);
-    mi_free(t->assistant_close);
-    mi_free(t->system_open);
-    mi_free(t->system_close);
+    mi_jinja_free(&t->jinja);
+    for (int i = 0; i < 4; i++)
+        mi_free(t->token[i]);
+    mi_free(t->name);
     *t = (struct mi_chat_template){0};
 }
 
-/* ---- rendering ------------------------------------------------------------------ */
-
-static void add_segment(struct mi_rendering *out, const char *s, size_t n, const char *role,
-                        size_t message)
+int mi_chat_date(const char *text, int64_t *now, struct mi_error *err)
 {
-    if (n == 0)
-        return;
-    out->segment = mi_grow(out->segment, &out->cap, out->n + 1, sizeof *out->segment);
-    out->segment[out->n++] = (struct mi_segment){
-        .begin = out->text.len,
-        .end = out->text.len + n,
-        .is_marker = !role,
-        .role = role,
-        .message = message,
-    };
-    mi_buf_add(&out->text, s, n);
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0, end = 0, most;
+    bool good;
+    int64_t n;
+
+    good = sscanf(text, "%4d-%2d-%2d%n", &y, &mo, &d, &end) == 3 && end == 10 &&
+           (!text[10] || (sscanf(text + 10, "T%2d:%2d:%2d%n", &h, &mi, &s, &end) == 3 &&
+                          end == 9 && !text[19]));
+    good = good && !strpbrk(text, "+ ") && y >= 1970 && mo >= 1 && mo <= 12 && d >= 1 && h >= 0 &&
+           h < 24 && mi >= 0 && mi < 60 && s >= 0 && s < 60;
+    most = good ? days[mo - 1] + (mo == 2 && (y % 4 == 0) && (y % 100 != 0 || y % 400 == 0)) : 0;
+    if (!good || d > most)
+        return mi_fail(err, MI_EXIT_USAGE, "'%s' is no date such as 2025-07-10", mi_quote(text));
+    n = 365 * (int64_t)(y - 1970) + (y - 1969) / 4 - (y - 1901) / 100 + (y - 1601) / 400;
+    for (int i = 1; i < mo; i++)
+        n += days[i - 1] + (i == 2 && (y % 4 == 0) && (y % 100 != 0 || y % 400 == 0));
+    *now = 86400 * (n + d - 1) + 3600 * h + 60 * mi + s;
+    return 0;
 }
 
-static void add_marker(struct mi_rendering *out, const char *s)
-{
-    if (s)
-        add_segment(out, s, strlen(s), NULL, SIZE_MAX);
-}
+/* ---- one run of the template ------------------------------------------------------ */
 
 static bool has_role(const struct mi_message *m, const char *role)
 {
     return strcmp(m->role, role) == 0;
 }
 
-static void add_content(struct mi_rendering *out, const struct mi_message *m, size_t i)
+static int run(const struct mi_chat_template *t, const struct mi_message *m, size_t n,
+               bool add_generation_prompt, struct mi_jinja_output *out, struct mi_error *err)
 {
-    add_segment(out, m[i].content, m[i].len, m[i].role, i);
-}
+    static const char *const names[] = {"bos_token", "eos_token", "unk_token", "pad_token"};
+    struct mi_arena a = {0};
+    struct mi_value vars = mi_map(), list = mi_array();
+    const char **source = mi_alloc_n(n, sizeof *source);
+    struct mi_jinja_input in = {&vars, source, n, t->now};
+    int r;
 
-static int render_chatml(const struct mi_chat_template *t, const struct mi_message *m, size_t n,
-                         bool is_open, bool opens_turn, struct mi_rendering *out,
-                         struct mi_error *err)
-{
-    if (t->default_system && !has_role(&m[0], "system")) {
-        add_marker(out, "<|im_start|>system\n");
-        add_segment(out, t->default_system, strlen(t->default_system), "system", SIZE_MAX);
-        add_marker(out, "<|im_end|>\n");
-    }
     for (size_t i = 0; i < n; i++) {
-        if (!t->any_role && !has_role(&m[i], "system") && !has_role(&m[i], "user") &&
-            !has_role(&m[i], "assistant"))
-            return mi_fail(err, MI_EXIT_DATA,
-                           "message %zu: role '%s'; system, user and assistant are supported",
-                           i + 1, mi_quote(m[i].role));
-        add_marker(out, "<|im_start|>");
-        add_marker(out, m[i].role);
-        add_marker(out, "\n");
-        add_content(out, m, i);
-        if (!is_open || i + 1 < n)
-            add_marker(out, "<|im_end|>\n");
+        struct mi_value one = mi_map();
+
+        source[i] = m[i].content;
+        mi_set(&a, &one, "role", mi_str(m[i].role));
+        mi_set(&a, &one, "content", mi_str_n(m[i].content, m[i].len));
+        mi_push(&a, &list, one);
     }
-    if (opens_turn)
-        add_marker(out, "<|im_start|>assistant\n");
-    return 0;
+    mi_set(&a, &vars, "messages", list);
+    mi_set(&a, &vars, "add_generation_prompt", mi_bool(add_generation_prompt));
+    mi_set(&a, &vars, "tools", mi_nil());
+    mi_set(&a, &vars, "documents", mi_nil());
+    for (int i = 0; i < 4; i++)
+        if (t->token[i])
+            mi_set(&a, &vars, names[i], mi_str(t->token[i]));
+    r = mi_jinja_render(&t->jinja, &in, out, err);
+    mi_free(source);
+    mi_arena_free(&a);
+    return r;
 }
 
-/* What Python's strip() takes off. */
-static bool is_stripped(uint32_t cp)
+/* Cuts the text behind byte `end`. */
+static void cut(struct mi_jinja_output *o, size_t end)
 {
-    return mi_is_space(cp) || (cp >= 0x1c && cp <= 0x1f);
+    o->text.len = end;
+    while (o->n > 0 && o->part[o->n - 1].begin >= end)
+        o->n--;
+    if (o->n > 0 && o->part[o->n - 1].end > end)
+        o->part[o->n - 1].end = end;
 }
 
-static void add_trimmed(struct mi_rendering *out, const struct mi_message *m, size_t i)
+/* Ends the text where the content of the last message ends. A content that leaves nothing in
+ * the text (it is empty, or is trimmed to nothing) has its place found with another in it. */
+static int leave_open(const struct mi_chat_template *t, const struct mi_message *m, size_t n,
+                      struct mi_jinja_output *o, struct mi_error *err)
 {
-    const char *s = m[i].content;
-    size_t begin = 0, end = 0;
-    bool is_lead = true;
+    struct mi_message *other;
+    int r;
 
-    for (size_t at = 0; at < m[i].len;) {
-        uint32_t cp = 0;
-        int used = mi_utf8_decode(s + at, m[i].len - at, &cp);
-
-        at += used > 0 ? (size_t)used : 1;
-        if (!is_stripped(cp)) {
-            is_lead = false;
-            end = at;
-        } else if (is_lead) {
-            begin = end = at;
+    for (size_t i = o->n; i-- > 0;) {
+        if (o->part[i].source == n - 1) {
+            cut(o, o->part[i].end);
+            return 0;
         }
     }
-    add_segment(out, s + begin, end - begin, m[i].role, i);
-}
-
-/* The rules of the template that its own errors stand for. `first` follows a system message
- * that belongs to no turn. */
-static int check_mistral(const struct mi_chat_template *t, const struct mi_message *m, size_t n,
-                         size_t first, struct mi_error *err)
-{
-    for (size_t i = first; i < n; i++) {
-        bool is_user = has_role(&m[i], "user"), is_system = has_role(&m[i], "system");
-
-        if (t->alternates && is_user != ((i - first) % 2 == 0))
-            return mi_fail(err, MI_EXIT_DATA,
-                           "message %zu: role '%s'; this template wants user and assistant in "
-                           "turn, the user first%s",
-                           i + 1, mi_quote(m[i].role),
-                           t->system == MI_SYSTEM_NONE ? " and no system message" : "");
-        if (!is_user && !has_role(&m[i], "assistant") && !(is_system && t->system == MI_SYSTEM_OWN))
-            return mi_fail(err, MI_EXIT_DATA, "message %zu: role '%s' is not in this template",
-                           i + 1, mi_quote(m[i].role));
+    other = mi_alloc_n(n, sizeof *other);
+    memcpy(other, m, n * sizeof *other);
+    other[n - 1].content = "x";
+    other[n - 1].len = 1;
+    r = run(t, other, n, false, o, err);
+    mi_free(other);
+    for (size_t i = o->n; r == 0 && i-- > 0;) {
+        if (o->part[i].source == n - 1) {
+            cut(o, o->part[i].begin);
+            return 0;
+        }
     }
-    if (first == 1 && n == 1)
-        return mi_fail(err, MI_EXIT_DATA, "a system message alone is nothing in this template");
-    if (first == 1 && !has_role(&m[t->system == MI_SYSTEM_FIRST ? 1 : n - 1], "user"))
-        return mi_fail(err, MI_EXIT_DATA,
-                       "this template drops the system message unless the %s message is the "
-                       "user's: put it into the user's text",
-                       t->system == MI_SYSTEM_FIRST ? "next" : "last");
-    return 0;
+    return r < 0 ? r
+                 : mi_fail(err, MI_EXIT_DATA,
+                           "message %zu: this template drops it, so it cannot be left open", n);
 }
 
-static int render_mistral(const struct mi_chat_template *t, const struct mi_message *m, size_t n,
-                          bool is_open, struct mi_rendering *out, struct mi_error *err)
-{
-    bool joins = t->system == MI_SYSTEM_FIRST || t->system == MI_SYSTEM_LAST;
-    size_t first = joins && has_role(&m[0], "system");
-    size_t place = t->system == MI_SYSTEM_FIRST ? first : n - 1; /* which turn takes it */
-    int r = check_mistral(t, m, n, first, err);
+/* ---- segments --------------------------------------------------------------------- */
 
-    if (r < 0)
-        return r;
-    for (size_t i = first; i < n; i++) {
-        if (has_role(&m[i], "system")) {
-            add_marker(out, t->system_open);
-            add_content(out, m, i);
-            add_marker(out, t->system_close);
-        } else if (has_role(&m[i], "user")) {
-            add_marker(out, t->user_open);
-            if (first == 1 && i == place) {
-                add_content(out, m, 0);
-                add_marker(out, "\n\n");
+static void add_segment(struct mi_rendering *out, size_t begin, size_t end, const char *role,
+                        size_t message, size_t offset)
+{
+    if (end <= begin)
+        return;
+    out->segment = mi_grow(out->segment, &out->cap, out->n + 1, sizeof *out->segment);
+    out->segment[out->n++] = (struct mi_segment){begin, end, !role, role, message, offset};
+}
+
+/* The template's own text [begin, end); of it [from, to) is a system text. */
+static void add_own(struct mi_rendering *out, size_t begin, size_t end, size_t from, size_t to)
+{
+    if (from >= end || to <= begin || from >= to) {
+        add_segment(out, begin, end, NULL, SIZE_MAX, 0);
+        return;
+    }
+    add_segment(out, begin, from, NULL, SIZE_MAX, 0);
+    add_segment(out, from > begin ? from : begin, to < end ? to : end, "system", SIZE_MAX, 0);
+    add_segment(out, to, end, NULL, SIZE_MAX, 0);
+}
+
+/* Where the template puts in a system text of its own: what stands in the text where the
+ * content of a system message would, everything around it being the same. */
+static void find_system(const struct mi_chat_template *t, const struct mi_message *m, size_t n,
+                        bool add_generation_prompt, const struct mi_jinja_output *o, size_t *from,
+                        size_t *to)
+{
+    struct mi_message *more;
+    struct mi_jinja_output with = {0};
+    struct mi_error err = {0};
+    size_t places = 0, before = 0, behind = 0;
+
+    *from = *to = 0;
+    if (has_role(&m[0], "system"))
+        return;
+    more = mi_alloc_n(n + 1, sizeof *more);
+    more[0] = (struct mi_message){"system", "x", 1};
+    memcpy(more + 1, m, n * sizeof *m);
+    if (run(t, more, n + 1, add_generation_prompt, &with, &err) == 0) {
+        for (size_t i = 0; i < with.n; i++) {
+            if (with.part[i].source == 0) {
+                places++;
+                before = with.part[i].begin;
+                behind = with.text.len - with.part[i].end;
             }
-            add_content(out, m, i);
-            add_marker(out, t->user_close);
-        } else {
-            add_marker(out, t->assistant_open);
-            if (t->trims)
-                add_trimmed(out, m, i);
-            else
-                add_content(out, m, i);
-            if (!is_open || i + 1 < n)
-                add_marker(out, t->assistant_close);
         }
     }
-    return 0;
+    if (places == 1 && before + behind < o->text.len &&
+        (before == 0 || memcmp(with.text.data, o->text.data, before) == 0) &&
+        (behind == 0 || memcmp(with.text.data + before + 1,
+                               o->text.data + o->text.len - behind, behind) == 0)) {
+        *from = before;
+        *to = o->text.len - behind;
+    }
+    mi_jinja_output_free(&with);
+    mi_free(more);
 }
+
+static bool is_blank(const struct mi_message *m)
+{
+    struct mi_jstr s = {.at = m->content, .len = m->len};
+    size_t at = 0, n = 0;
+
+    while (at < s.len && mi_jis_space(mi_jchar(&s, at, &n)))
+        at += n;
+    return at == s.len;
+}
+
+/* What is not shown to the model must not look as if it were. */
+static int check_all_shown(const struct mi_message *m, size_t n, const struct mi_jinja_output *o,
+                           struct mi_error *err)
+{
+    bool *shown = mi_alloc_zero(n, sizeof *shown);
+    size_t i = 0;
+
+    for (size_t k = 0; k < o->n; k++)
+        shown[o->part[k].source] = true;
+    while (i < n && (shown[i] || is_blank(&m[i])))
+        i++;
+    mi_free(shown);
+    if (i == n)
+        return 0;
+    if (has_role(&m[i], "system"))
+        return mi_fail(err, MI_EXIT_DATA,
+                       "message %zu: this template drops the system message here: put it into "
+                       "the user's text",
+                       i + 1);
+    return mi_fail(err, MI_EXIT_DATA, "message %zu: role '%s': this template drops it", i + 1,
+                   mi_quote(m[i].role));
+}
+
+/* ---- rendering -------------------------------------------------------------------- */
 
 /* Roles stand among the markers, so they must not bring any. */
 static int check_roles(const struct mi_message *m, size_t n, struct mi_error *err)
@@ -259,25 +342,79 @@ static int check_roles(const struct mi_message *m, size_t n, struct mi_error *er
     return n > 0 ? 0 : mi_fail(err, MI_EXIT_DATA, "a conversation without messages");
 }
 
+/* Says so when it is the system message that the template does not take. */
+static int blame_system(const struct mi_chat_template *t, const struct mi_message *m, size_t n,
+                        struct mi_jinja_output *o, struct mi_error *err)
+{
+    struct mi_error other = {0};
+
+    if (n > 1 && has_role(&m[0], "system") && run(t, m + 1, n - 1, false, o, &other) == 0)
+        return mi_fail_in(err, "this template takes no system message: put it into the user's text");
+    return -err->code;
+}
+
+static int render_raw(const struct mi_message *m, size_t n, struct mi_rendering *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t begin = out->text.len;
+
+        mi_buf_add(&out->text, m[i].content, m[i].len);
+        add_segment(out, begin, out->text.len, m[i].role, i, 0);
+    }
+    return 0;
+}
+
+static void write_segments(const struct mi_chat_template *t, const struct mi_message *m,
+                           struct mi_rendering *out, size_t from, size_t to)
+{
+    struct mi_jinja_output *o = &out->made;
+    const char *text = mi_buf_text(&o->text);
+    size_t at = 0, own_end = o->n > 0 ? o->part[0].begin : o->text.len;
+    size_t bos = t->no_bos && t->token[0] ? strlen(t->token[0]) : 0;
+
+    if (bos > own_end || (bos > 0 && memcmp(text, t->token[0], bos) != 0))
+        bos = 0;
+    for (size_t i = 0; i < o->n; i++) {
+        const struct mi_jinja_part *p = &o->part[i];
+
+        add_own(out, at, p->begin, from, to);
+        add_segment(out, p->begin, p->end, m[p->source].role, p->source, p->offset);
+        at = p->end;
+    }
+    add_own(out, at, o->text.len, from, to);
+    mi_buf_add(&out->text, text + bos, o->text.len - bos);
+    for (size_t i = 0; bos > 0 && i < out->n; i++) {
+        out->segment[i].begin -= i > 0 ? bos : 0;
+        out->segment[i].end -= bos;
+    }
+    if (out->n > 0 && out->segment[0].end == out->segment[0].begin)
+        memmove(out->segment, out->segment + 1, --out->n * sizeof *out->segment);
+}
+
 int mi_chat_render(const struct mi_chat_template *t, const struct mi_message *m, size_t n,
                    bool open_last, bool add_generation_prompt, struct mi_rendering *out,
                    struct mi_error *err)
 {
     int r = check_roles(m, n, err);
+    size_t from = 0, to = 0;
     bool is_open;
 
     mi_rendering_clear(out);
+    if (r < 0 || !t->jinja.state)
+        return r < 0 ? r : render_raw(m, n, out);
+    is_open = open_last && has_role(&m[n - 1], "assistant");
+    r = run(t, m, n, add_generation_prompt && !is_open, &out->made, err);
+    if (r < 0)
+        return blame_system(t, m, n, &out->made, err);
+    r = check_all_shown(m, n, &out->made, err);
     if (r < 0)
         return r;
-    is_open = open_last && has_role(&m[n - 1], "assistant");
-    add_marker(out, t->bos);
-    if (t->kind == MI_CHAT_CHATML)
-        return render_chatml(t, m, n, is_open, add_generation_prompt && !is_open, out, err);
-    if (t->kind == MI_CHAT_MISTRAL)
-        return render_mistral(t, m, n, is_open, out, err);
-    for (size_t i = 0; i < n; i++)
-        add_content(out, m, i);
-    return 0;
+    find_system(t, m, n, add_generation_prompt && !is_open, &out->made, &from, &to);
+    if (is_open)
+        r = leave_open(t, m, n, &out->made, err);
+    if (r == 0)
+        write_segments(t, m, out, from, to);
+    return r;
 }
 
 void mi_rendering_clear(struct mi_rendering *r)
@@ -289,6 +426,7 @@ void mi_rendering_clear(struct mi_rendering *r)
 void mi_rendering_free(struct mi_rendering *r)
 {
     mi_buf_free(&r->text);
+    mi_jinja_output_free(&r->made);
     mi_free(r->segment);
     *r = (struct mi_rendering){0};
 }

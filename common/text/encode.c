@@ -5,10 +5,11 @@
 
 #include <string.h>
 
-/* A content that the user wrote, in the text that the model sees. */
+/* A piece of a content that the user wrote, in the text that the model sees. */
 struct content {
     size_t begin, end;   /* bytes of the text */
-    const char *written; /* as it stands in the prompt, before a template trims it */
+    size_t offset;       /* of `written` where the piece begins */
+    const char *written; /* the whole content as it stands in the prompt */
     size_t len;
     size_t message; /* its number among the user's */
 };
@@ -31,11 +32,10 @@ struct job {
 
 /* ---- the text --------------------------------------------------------------------- */
 
-static void add_content(struct job *j, size_t begin, size_t end, const char *written, size_t len,
-                        size_t message)
+static void add_content(struct job *j, struct content c)
 {
     j->content = mi_grow(j->content, &j->content_cap, j->n_contents + 1, sizeof *j->content);
-    j->content[j->n_contents++] = (struct content){begin, end, written, len, message};
+    j->content[j->n_contents++] = c;
 }
 
 /* A range where control tokens count; it grows the one before when they touch. */
@@ -58,21 +58,21 @@ static int render(struct job *j, const struct mi_message *m, size_t n, size_t ou
 
     if (!j->o->chat)
         return mi_fail(err, MI_EXIT_DATA,
-                       "messages need a chat template; choose --template raw, chatml or mistral");
+                       "messages need a chat template; choose --template raw, %s, or a file",
+                       mi_chat_names);
     chat = *j->o->chat;
-    if (j->o->no_bos)
-        chat.bos = NULL;
+    chat.no_bos = j->o->no_bos;
     r = mi_chat_render(&chat, m, n, true, j->o->add_generation_prompt, &j->r, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < j->r.n; i++) {
         const struct mi_segment *s = &j->r.segment[i];
 
-        if (s->is_marker)
+        if (s->message == SIZE_MAX)
             add_marked(j, s->begin, s->end);
-        else if (s->message != SIZE_MAX && s->message >= ours)
-            add_content(j, s->begin, s->end, m[s->message].content, m[s->message].len,
-                        s->message - ours);
+        else if (s->message >= ours)
+            add_content(j, (struct content){s->begin, s->end, s->offset, m[s->message].content,
+                                            m[s->message].len, s->message - ours});
     }
     return 0;
 }
@@ -107,7 +107,7 @@ static int make_text(struct job *j, struct mi_error *err)
             return r;
     } else {
         mi_buf_add(&j->r.text, p->text, p->text_len);
-        add_content(j, 0, p->text_len, p->text, p->text_len, 0);
+        add_content(j, (struct content){0, p->text_len, 0, p->text, p->text_len, 0});
     }
     if (j->o->parse_special) {
         j->n_marked = 0;
@@ -135,7 +135,7 @@ static int take_tokens(struct job *j, struct mi_error *err)
         if (j->r.text.len >= INT32_MAX)
             return mi_fail(err, MI_EXIT_DATA, "the text of the tokens is too long");
     }
-    add_content(j, 0, j->r.text.len, j->r.text.data, j->r.text.len, 0);
+    add_content(j, (struct content){0, j->r.text.len, 0, j->r.text.data, j->r.text.len, 0});
     return 0;
 }
 
@@ -284,16 +284,26 @@ static size_t find_bytes(const char *s, size_t from, size_t len, const char *nee
     return SIZE_MAX;
 }
 
+/* Where the pieces of content i that lie together end; *next follows them. */
+static size_t content_end(const struct job *j, size_t i, size_t *next)
+{
+    const struct content *c = j->content;
+
+    for (*next = i + 1; *next < j->n_contents && c[*next].begin == c[*next - 1].end &&
+                        c[*next].message == c[i].message;)
+        ++*next;
+    return c[*next - 1].end;
+}
+
 static int find_needle(const struct job *j, const struct mi_named_range *span, size_t *begin,
                        size_t *end, struct mi_error *err)
 {
     size_t n = strlen(span->needle), found = 0;
 
-    for (size_t i = 0; i < j->n_contents; i++) {
-        const struct content *c = &j->content[i];
-        size_t at = c->begin;
+    for (size_t i = 0, next = 0; i < j->n_contents; i = next) {
+        size_t at = j->content[i].begin, stop = content_end(j, i, &next);
 
-        while ((at = find_bytes(j->r.text.data, at, c->end, span->needle, n)) != SIZE_MAX) {
+        while ((at = find_bytes(j->r.text.data, at, stop, span->needle, n)) != SIZE_MAX) {
             if (found++ == 0) {
                 *begin = at;
                 *end = at + n;
@@ -327,26 +337,44 @@ static size_t byte_of(const char *s, size_t len, int64_t at)
     return at == 0 ? i : SIZE_MAX;
 }
 
+/* The byte of the text where byte `at` of the last content stands; as an end, behind the byte
+ * before it. SIZE_MAX: the template has dropped it. */
+static size_t place_of(const struct job *j, size_t at, bool is_end)
+{
+    size_t last = j->content[j->n_contents - 1].message;
+
+    for (size_t i = j->n_contents; i-- > 0 && j->content[i].message == last;) {
+        const struct content *c = &j->content[i];
+        size_t end = c->offset + (c->end - c->begin);
+
+        if (is_end ? at > c->offset && at <= end : at >= c->offset && at < end)
+            return c->begin + (at - c->offset);
+    }
+    return SIZE_MAX;
+}
+
 static int find_range(const struct job *j, const struct mi_named_range *span, size_t *begin,
                       size_t *end, struct mi_error *err)
 {
     const struct content *c = j->n_contents > 0 ? &j->content[j->n_contents - 1] : NULL;
-    size_t from, to, trimmed = 0;
+    size_t from, to;
+    bool good;
 
     if (!c || (j->p->messages && c->message + 1 < j->p->n_messages))
         return mi_fail(err, MI_EXIT_DATA, "span '%s': the last content is empty",
                        mi_quote(span->name));
     from = byte_of(c->written, c->len, span->begin);
     to = byte_of(c->written, c->len, span->end);
-    while (trimmed < c->len &&
-           memcmp(c->written + trimmed, j->r.text.data + c->begin, c->end - c->begin) != 0)
-        trimmed++;
-    if (from == SIZE_MAX || to == SIZE_MAX || from < trimmed || to - trimmed > c->end - c->begin)
-        return mi_fail(err, MI_EXIT_DATA, "span '%s': characters %lld to %lld are not in the text",
-                       mi_quote(span->name), (long long)span->begin, (long long)span->end);
-    *begin = c->begin + from - trimmed;
-    *end = c->begin + to - trimmed;
-    return 0;
+    good = from != SIZE_MAX && to != SIZE_MAX;
+    *begin = good ? place_of(j, from, false) : SIZE_MAX;
+    *end = good ? place_of(j, to, true) : SIZE_MAX;
+    /* the template may have changed or moved what lies between */
+    good = *begin != SIZE_MAX && *end != SIZE_MAX && *end - *begin == to - from &&
+           memcmp(j->r.text.data + *begin, c->written + from, to - from) == 0;
+    if (good)
+        return 0;
+    return mi_fail(err, MI_EXIT_DATA, "span '%s': characters %lld to %lld are not in the text",
+                   mi_quote(span->name), (long long)span->begin, (long long)span->end);
 }
 
 static int make_spans(struct job *j, int64_t shift, struct mi_error *err)
@@ -371,9 +399,19 @@ static int make_spans(struct job *j, int64_t shift, struct mi_error *err)
     return 0;
 }
 
+/* Does segment s go on with the content that `last` is of? */
+static bool goes_on(const struct mi_segment *last, const struct mi_segment *s)
+{
+    return last && last->message == s->message && last->offset < s->offset;
+}
+
+/* The content of a turn is one span, also where the template puts something into it. */
 static void make_roles(struct job *j, int64_t shift)
 {
     struct mi_encoded *out = j->out;
+    const struct mi_segment *last = NULL;
+    bool is_added = false;
+    size_t begin = 0;
 
     out->roles = mi_arena_alloc(&out->arena, j->r.n * sizeof *out->roles);
     for (size_t i = 0; i < j->r.n; i++) {
@@ -382,9 +420,15 @@ static void make_roles(struct job *j, int64_t shift)
 
         if (s->is_marker)
             continue;
-        turn = tokens_over(j, mi_arena_dup(&out->arena, s->role, strlen(s->role)), s->begin, s->end,
+        if (!goes_on(last, s))
+            begin = s->begin;
+        else if (is_added)
+            out->n_roles--;
+        last = s;
+        turn = tokens_over(j, mi_arena_dup(&out->arena, s->role, strlen(s->role)), begin, s->end,
                            shift);
-        if (turn.end > turn.begin)
+        is_added = turn.end > turn.begin;
+        if (is_added)
             out->roles[out->n_roles++] = turn;
     }
 }

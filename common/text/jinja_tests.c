@@ -104,7 +104,8 @@ static bool is_same(struct mi_jv a, struct mi_jv b)
     case MI_JBOOL: return a.as.flag == b.as.flag;
     case MI_JINT: return a.as.integer == b.as.integer;
     case MI_JREAL: return false;
-    case MI_JSTR: return a.as.str == b.as.str;
+    case MI_JSTR: /* Python has one empty string */
+        return a.as.str == b.as.str || (a.as.str->len == 0 && b.as.str->len == 0);
     case MI_JLIST: return a.as.list == b.as.list;
     case MI_JDICT:
     case MI_JSPACE: return a.as.dict == b.as.dict;

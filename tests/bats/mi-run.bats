@@ -200,7 +200,7 @@ key() {
 	[ -z "$stderr" ]
 	local line
 	for line in 'architecture: llama' 'n_layers: 2' 'n_heads: 4' 'n_kv_heads: 2' 'd_model: 32' \
-		'd_vocab: 300' 'context: 512' 'parameters: 28192' 'tensors F32: 20, 110.1 KiB' 'template: chatml' 'tokens: 300'; do
+		'd_vocab: 300' 'context: 512' 'parameters: 28192' 'tensors F32: 20, 110.1 KiB' "template: the model's own" 'tokens: 300'; do
 		[[ $'\n'$output$'\n' == *$'\n'"$line"$'\n'* ]] || { echo "no '$line'"; false; }
 	done
 	[[ $output == *"memory at 512 tokens: "* ]]

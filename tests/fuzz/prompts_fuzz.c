@@ -29,6 +29,7 @@ static void prepare(void)
     struct mi_vocab_source v = {.model = "gpt2", .pre = "qwen2", .tokens = tokens,
                                 .types = types, .merges = merges, .n_merges = 2, .bos = 0,
                                 .eos = 1, .eot = -1, .unk = -1, .add_bos = true};
+    struct mi_chat_model model = {.bos = "<s>", .eos = "</s>"};
     struct mi_error err = {0};
 
     for (unsigned i = 0; i < 6; i++) {
@@ -47,9 +48,9 @@ static void prepare(void)
         tokens[v.n_tokens++] = (struct mi_bytes){bytes[b], cp < 128 ? 1 : 2};
     }
     must(mi_tokenizer_init(&tokenizer, &v, &err) == 0);
-    must(mi_chat_open(&chat[0], "raw", NULL, "<s>", &err) == 0);
-    must(mi_chat_open(&chat[1], "chatml", NULL, "<s>", &err) == 0);
-    must(mi_chat_open(&chat[2], "mistral", NULL, "<s>", &err) == 0);
+    must(mi_chat_open(&chat[0], "raw", &model, &err) == 0);
+    must(mi_chat_open(&chat[1], "chatml", &model, &err) == 0);
+    must(mi_chat_open(&chat[2], "mistral", &model, &err) == 0);
 }
 
 static void check(const struct mi_encoded *e)

@@ -99,7 +99,7 @@ ANY = ["{i}", "{f}", "{s}", "{b}", "{l}", "{m}", "nothing", "none", "({i}, {s})"
        "rows|groupby('k')", "rows|map(attribute='v')|list", "rows|selectattr('k')|list", "rows|rejectattr('k', 'gt', 1)|list", "rows|sum(attribute='k')", "map.get({s}, {i})",
        "map[{s}]", "map.a", "map.a[{i}]", "{l}|batch(2)|list", "{l}|slice(2)|list", "map.values()|list", "missing", "missing", "map.missing", "map.C|items|list",
        "{a}|default({a}, true)", "{l}[{i}]", "{l}|first", "{l}|last", "range(2, {j})", "rows|sort(attribute='v', reverse=true)", "rows|max(attribute='k')",
-       "{s} is sameas {s}", "namespace(a=1)", "{s} + {i}", "{l}|length + {i}", "{m}.x", "{a}[{j}]", "{i} if {b}", "not {a}", "{a} and {a}", "{a} or {a}"]
+       "namespace(a=1)", "{s} + {i}", "{l}|length + {i}", "{m}.x", "{a}[{j}]", "{i} if {b}", "not {a}", "{a} and {a}", "{a} or {a}"]
 ATOMS = {"i": ["0", "1", "2", "3", "-1", "7", "n", "1_000"], "f": ["x", "0.5", "2.0", "1e-7", "100.0"],
          "s": ["'a'", "'b c'", "\"it's\"", "word", "''", "' x '", "'\\n'", "'a' 'b'", "'\u00e9'", "messages[0].role"],
          "b": ["true", "false", "flag", "add_generation_prompt"], "n": ["numbers", "[1, 2]"], "w": ["words", "['b', 'a']"],

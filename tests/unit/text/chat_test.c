@@ -84,10 +84,11 @@ static const char *render(const char *name, const char *source, const struct mi_
                           size_t n, bool open, bool prompt, struct mi_error *err)
 {
     struct mi_chat_template t;
+    struct mi_chat_model model = {.source = source, .bos = "<s>", .eos = "</s>"};
     const char *text = NULL;
 
     *err = (struct mi_error){0};
-    if (mi_chat_open(&t, name, source, "<s>", err) == 0 &&
+    if (mi_chat_open(&t, name, &model, err) == 0 &&
         mi_chat_render(&t, m, n, open, prompt, &out, err) == 0)
         text = mi_buf_text(&out.text);
     mi_chat_free(&t);
@@ -141,10 +142,10 @@ static void test_chatml(void)
        "<|im_start|>system\nYou're \"here\" to help.<|im_end|>\n" USER "<|im_start|>assistant\n");
     is("Qwen's layout, system given", NULL, qwen, with_system, 2, true, false,
        "<|im_start|>system\nS<|im_end|>\n" USER);
-    fails("Qwen's layout, a role for tools", NULL, qwen, tool, 2, MI_EXIT_DATA, "'tool'");
+    is("Qwen's layout, a role for tools", NULL, qwen, tool, 2, true, false,
+       "<|im_start|>system\nYou're \"here\" to help.<|im_end|>\n" USER "42");
     is("chosen by name", "chatml", NULL, one, 1, true, true, USER "<|im_start|>assistant\n");
-    is("chosen by name, particulars of the model", "chatml", smollm, one, 1, true, false,
-       SMOL USER);
+    is("chosen by name, not the model's", "chatml", smollm, one, 1, true, false, USER);
     fails("a role that brings markers", NULL, smollm, sneaky, 2, MI_EXIT_DATA, "role");
     fails("no messages", NULL, smollm, one, 0, MI_EXIT_DATA, "without messages");
 }
@@ -169,10 +170,10 @@ static void test_mistral(void)
        "<s>[SYSTEM_PROMPT] S[/SYSTEM_PROMPT][INST] Hello[/INST] Hi");
     is("chosen by name", "mistral", NULL, three, 3, true, true,
        "<s>[INST] Hello [/INST]Hi there</s> [INST] Who are you [/INST]");
-    fails("v0.1 has no system message", NULL, mistral1, with_system, 2, MI_EXIT_DATA, "no system");
-    fails("v0.1 wants turns", NULL, mistral1, ended + 1, 1, MI_EXIT_DATA, "in turn");
+    fails("v0.1 has no system message", NULL, mistral1, with_system, 2, MI_EXIT_DATA, "no system message");
+    fails("v0.1 wants turns", NULL, mistral1, ended + 1, 1, MI_EXIT_DATA, "must alternate");
     fails("v0.3 would drop the system message", NULL, mistral3, dropped, 3, MI_EXIT_DATA, "drops");
-    fails("v7 knows no tools", NULL, mistral7, tool, 2, MI_EXIT_DATA, "'tool'");
+    fails("v7 knows no tools", NULL, mistral7, tool, 2, MI_EXIT_DATA, "no");
 }
 
 static void test_segments(void)
@@ -198,31 +199,95 @@ static void test_segments(void)
     ok(whole && at == out.text.len && contents == 3, "segments cover the text and name contents");
 }
 
+/* Any template: what comes from contents is found through what the template does. */
+static void test_any(void)
+{
+    static const char inst2[] =
+        "{% for m in messages %}{% if m.role == 'user' %}{{ bos_token + '[INST] ' + "
+        "m.content.strip() + ' [/INST]' }}{% else %}{{ ' ' + m.content|trim + ' ' + eos_token }}"
+        "{% endif %}{% endfor %}";
+    static const char parts[] =
+        "{% macro turn(m) %}<{{ m.role }}>{{ m.content.split('/')|join('|') }}{% endmacro %}"
+        "{% for m in messages %}{{ turn(m)|replace('<', '[') }}{% endfor %}";
+    static const struct mi_message split[] = {M("user", "ab/<cd"), M("assistant", "/e")};
+    struct mi_error err;
+    const char *text;
+    static const size_t want[][4] = {
+        {0, 6, SIZE_MAX, 0}, {6, 8, 0, 0},   {8, 10, SIZE_MAX, 0},
+    };
+
+    is("Llama 2's spaces, an open turn", NULL, inst2, ended, 2, true, true,
+       "<s>[INST] Hello [/INST] Hi there");
+    text = render(NULL, parts, split, 2, true, true, &err);
+    ok(text && strcmp(text, "[user>ab|[cd[assistant>|e") == 0, "through a macro %s", err.text);
+    for (size_t i = 0; i < 3; i++)
+        ok(i < out.n && out.segment[i].begin == want[i][0] && out.segment[i].end == want[i][1] &&
+               out.segment[i].message == want[i][2] && out.segment[i].offset == want[i][3],
+           "segment %zu: %zu to %zu of message %zu", i, out.segment[i].begin, out.segment[i].end,
+           out.segment[i].message);
+    ok(out.n == 6 && out.segment[3].message == 0 && out.segment[3].begin == 10 &&
+           out.segment[3].offset == 4 && out.segment[5].message == 1 &&
+           out.segment[5].offset == 1,
+       "what replace and split left keeps its place (%zu)", out.n);
+}
+
+static void test_open(void)
+{
+    static const struct mi_message empty[] = {M("user", "Hello"), M("assistant", " \n")};
+    struct mi_error err;
+    struct mi_chat_template t;
+    struct mi_chat_named more = {"tool_use", "T{{ messages[0].content }}"};
+    struct mi_chat_model model = {.named = &more, .n_named = 1};
+    int64_t now = 0;
+
+    is("an open turn without text", NULL, mistral3, empty, 2, true, true,
+       "<s>[INST] Hello[/INST] ");
+    is("SmolLM2, blanks are kept", NULL, smollm, empty, 2, true, true,
+       SMOL USER "<|im_start|>assistant\n \n");
+    ok(mi_chat_open(&t, "tool_use", &model, &err) == 0 && strcmp(t.name, "tool_use") == 0,
+       "a further template of the model's");
+    mi_chat_free(&t);
+    is("the text of one", "<{{ messages[0].content }}>", NULL, one, 1, true, true, "<Hello>");
+    ok(mi_chat_date("2025-07-10", &now, &err) == 0 && now == 1752105600, "a day");
+    ok(mi_chat_date("2024-02-29T23:59:58", &now, &err) == 0 && now == 1709251198, "a time");
+    ok(mi_chat_date("2023-02-29", &now, &err) == -MI_EXIT_USAGE &&
+           mi_chat_date("today", &now, &err) == -MI_EXIT_USAGE &&
+           mi_chat_date("2024-1-01", &now, &err) == -MI_EXIT_USAGE,
+       "no days: %s", err.text);
+    is("a template that asks for the date", "{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}",
+       NULL, one, 1, true, true, "01 Jan 1970Hello");
+}
+
+static void test_builtin(void)
+{
+    is("Llama 2", "llama2", NULL, with_system, 2, true, true,
+       "<s>[INST] <<SYS>>\nS\n<</SYS>>\n\nHello [/INST]");
+    is("Llama 2, three turns", "llama2", NULL, three, 3, true, true,
+       "<s>[INST] Hello [/INST] Hi there </s><s>[INST] Who are you [/INST]");
+    is("Llama 3", "llama3", NULL, one, 1, true, true,
+       "<s><|start_header_id|>user<|end_header_id|>\n\nHello<|eot_id|>"
+       "<|start_header_id|>assistant<|end_header_id|>\n\n");
+    is("Gemma", "gemma", NULL, three, 3, true, true,
+       "<s><start_of_turn>user\nHello<end_of_turn>\n<start_of_turn>model\nHi there<end_of_turn>\n"
+       "<start_of_turn>user\nWho are you<end_of_turn>\n<start_of_turn>model\n");
+    is("Zephyr", "zephyr", NULL, with_system, 2, true, true,
+       "<|system|>\nS</s>\n<|user|>\nHello</s>\n<|assistant|>\n");
+    is("Phi 3", "phi3", NULL, one, 1, true, true, "<|user|>\nHello<|end|>\n<|assistant|>\n");
+}
+
 static void test_refusals(void)
 {
-    char deep[4096] = "{# <|im_start|> #}";
-
     fails("no template", NULL, NULL, one, 1, MI_EXIT_DATA, "--template");
-    fails("an unknown one", NULL, "{{ messages }}", one, 1, MI_EXIT_DATA, "--template");
-    fails("another [INST]", NULL, "{{ '[INST] <<SYS>>' }}", one, 1, MI_EXIT_DATA, "not known");
-    fails("ChatML with something more", NULL,
-          "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + "
-          "message['content']|trim + '<|im_end|>' + '\n'}}{% endfor %}",
-          one, 1, MI_EXIT_DATA, "not known");
-    fails("text between the tags", NULL,
-          "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + "
-          "message['content'] + '<|im_end|>' + '\n'}} {% endfor %}{% if add_generation_prompt "
-          "%}{{ '<|im_start|>assistant\n' }}{% endif %}",
-          one, 1, MI_EXIT_DATA, "not known");
     fails("an open tag", NULL, "{{ '<|im_start|>'", one, 1, MI_EXIT_DATA, "does not end");
     fails("an open string", NULL, "{{ '<|im_start|>\\", one, 1, MI_EXIT_DATA, "does not end");
     fails("an open comment", NULL, "{# <|im_start|>", one, 1, MI_EXIT_DATA, "does not end");
-    fails("an unknown name", "llama", smollm, one, 1, MI_EXIT_USAGE, "'llama'");
-    for (int i = 0; i < 200; i++)
-        strcat(deep, "{%if tools%}");
-    fails("many branches", NULL, deep, one, 1, MI_EXIT_DATA, "not known");
-    fails("more ends than branches", NULL, "{# <|im_start|> #}{%endif%}{%endif%}", one, 1,
-          MI_EXIT_DATA, "not known");
+    fails("an unknown name", "alpaca", smollm, one, 1, MI_EXIT_USAGE, "'alpaca'");
+    fails("a file that is not there", "no/such.jinja", smollm, one, 1, MI_EXIT_SYS, "such.jinja");
+    fails("more ends than branches", NULL, "\n{%endif%}", one, 1, MI_EXIT_DATA, "line 2");
+    fails("a message that is dropped", NULL, "{{ messages[1].content }}", three, 3, MI_EXIT_DATA,
+          "message 1");
+    fails("a file is not included", NULL, "{% include '/etc/passwd' %}", one, 1, MI_EXIT_DATA,
+          "'include' is not supported");
     is("raw takes contents as they are", "raw", NULL, three, 3, true, true,
        "HelloHi thereWho are you");
 }
@@ -232,6 +297,9 @@ int main(void)
     test_chatml();
     test_mistral();
     test_segments();
+    test_any();
+    test_open();
+    test_builtin();
     test_refusals();
     mi_rendering_free(&out);
     return done();

@@ -262,12 +262,14 @@ int main(void)
     struct mi_value golden = read_golden(&a, "tests/golden/text/tokenizers.json");
     struct mi_vocab_source v = vocab_of(&a, item(mi_get(&golden, "families"), 0));
 
+    struct mi_chat_model with_bos = {.bos = "<s>"};
+
     v.add_bos = true;
     tok = open_golden(&a, &golden, "gpt-2");
     nfc_tok = open_golden(&a, &golden, "qwen2");
     if (mi_tokenizer_init(&bos_tok, &v, &err) < 0 ||
-        mi_chat_open(&chatml, "chatml", NULL, NULL, &err) < 0 ||
-        mi_chat_open(&mistral, "mistral", NULL, "<s>", &err) < 0)
+        mi_chat_open(&chatml, "chatml", NULL, &err) < 0 ||
+        mi_chat_open(&mistral, "mistral", &with_bos, &err) < 0)
         diag("%s", err.text);
     test_text();
     test_bos();
