@@ -171,7 +171,7 @@ static struct mi_jv f_truncate(struct mi_jrun *run, struct mi_jv v, const struct
 {
     struct mi_jv given[4];
     const struct mi_jstr *s, *end = mi_jstr_z(run, "...").as.str;
-    int64_t length = 255, leeway = 5, keep;
+    int64_t length = 255, leeway = 5, keep, n;
     size_t to;
     struct mi_jtext t = {0};
 
@@ -180,14 +180,15 @@ static struct mi_jv f_truncate(struct mi_jrun *run, struct mi_jv v, const struct
         !mi_jarg_str(run, "truncate", given[2], &end) ||
         (given[3].kind != MI_JNONE && !mi_jarg_int(run, "truncate", given[3], &leeway)))
         return v;
-    if (v.kind != MI_JSTR)
-        return mi_jfail(run, "truncate: no string but %s", mi_jtype(v));
-    s = v.as.str;
     keep = length - mi_jn_chars(end);
     if (keep < 0 || leeway < 0)
         return mi_jfail(run, "truncate: the length is less than the end's");
-    if (length > INT32_MAX || leeway > INT32_MAX || mi_jn_chars(s) <= length + leeway)
+    n = mi_jlength(v);
+    if (n >= 0 && (length > INT32_MAX || leeway > INT32_MAX || n <= length + leeway))
         return v;
+    if (v.kind != MI_JSTR)
+        return mi_jfail(run, "truncate: no string but %s", mi_jtype(v));
+    s = v.as.str;
     to = mi_jbyte_of(s, keep);
     for (size_t at = to; !mi_jtruth(given[1]) && at-- > 0;) {
         if (s->at[at] != ' ')
@@ -381,7 +382,7 @@ static struct mi_jv f_round(struct mi_jrun *run, struct mi_jv v, const struct mi
         return mi_jreal(isfinite(r) ? strtod(text, NULL) : r);
     }
     power = pow(10, (double)precision);
-    return mi_jreal((up ? ceil(r * power) : floor(r * power)) / power);
+    return mi_jreal(((up ? ceil(r * power) : floor(r * power)) + 0.0) / power); /* no -0.0 */
 }
 
 static struct mi_jv f_filesizeformat(struct mi_jrun *run, struct mi_jv v,

@@ -203,9 +203,7 @@ static void split_blank(struct mi_jrun *run, struct mi_jv list, const struct mi_
         size_t end = skip(s, at, false);
 
         if (most-- == 0) {
-            struct mi_jv rest = mi_jsub(run, s, at, s->len);
-
-            mi_jpush(run, list, mi_jstrip(run, rest.as.str, 2, NULL));
+            mi_jpush(run, list, mi_jsub(run, s, at, s->len));
             return;
         }
         mi_jpush(run, list, mi_jsub(run, s, at, end));
@@ -245,7 +243,7 @@ static void rsplit_blank(struct mi_jrun *run, struct mi_jv list, const struct mi
         if (end == 0)
             break;
         if (most-- == 0) {
-            mi_jpush(run, list, mi_jstrip(run, mi_jsub(run, s, 0, end).as.str, 1, NULL));
+            mi_jpush(run, list, mi_jsub(run, s, 0, end));
             break;
         }
         for (from = end; from > 0 && !mi_jis_space(mi_jchar(s, before(s, from), &n));)

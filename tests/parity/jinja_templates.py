@@ -74,7 +74,7 @@ INT = ["{i} + {i}", "{i} - {i}", "{i} * {i}", "{i} // {j}", "{i} % {j}", "-{i}",
        "({i})", "{n}[{j}]", "{s}|wordcount", "{f}|int", "{b} + {i}", "{n}.index({i})", "{d}.b", "{s}.rfind({s}, 1)"]
 REAL = ["{i} / {j}", "x * {i}", "{i} * 0.1", "x", "({f})|round(2)", "{f} // {j}", "{f} % {j}", "1.5e3", "x ** 2", "({f})|float", "{f} + {f}",
         "{f}|round(1, 'floor')", "-x", "12345.678|round"]
-TEXT = ["{s} + {s}", "{s} ~ {a}", "{s}.upper()", "{s}|lower", "{s}|trim", "{s}.strip({s})", "{s}[{i}:]", "{s}[:{i}]", "{s}[{i}:{i}]",
+TEXT = ["{s} + {s}", "{s} ~ {a}", "{s}.upper()", "{s}|lower", "{s}|trim", "{s}.strip({s})", "{s}[{h}:]", "{s}[:{h}]", "{s}[{h}:{h}]",
         "{s}[::-1]", "{s}[::2]", "{s}.replace({s}, {s})", "{s}|replace({q}, {s})", "{s}.split()[0]", "{s}.split({q})[-1]",
         "{s}.rstrip()", "{s}.lstrip('\\n')", "({s} if {b} else {s})", "{l}|join({s})", "{a}|string", "{a}|tojson", "{s}|title",
         "{s}.title()", "{s}|capitalize", "messages[{j}].content", "messages[0]['content']", "messages[-1].content", "{s} * 2", "{s}|indent(2)",
@@ -91,7 +91,7 @@ BOOL = ["{i} < {i}", "{s} == {s}", "{i} != {i}", "{s} in {s}", "{i} in {n}", "{s
         "({b})", "{a} == {a}", "{i} >= {f}", "{s} is upper", "{s} is lower", "{s} < {s}", "{b} is not true", "{i} is eq {i}", "'k' in {d}", "{s}.isdigit()",
         "{s}.isalpha()", "{n} == {n}", "{i} is in {n}", "{a} is boolean", "{a} is integer", "{a} is float", "{w} < {w}", "missing == {a}", "{s} is false"]
 NUMBERS = ["numbers", "[{i}, {i}]", "[{i}]", "numbers[1:]", "{n} + {n}", "numbers|sort", "numbers|reverse|list", "{n}|unique|list", "range({j})|list",
-           "{n}|select('odd')|list", "{n}|reject('even')|list", "{n}|map('abs')|list", "{n}|sort(reverse=true)", "[]", "{n}[::-1]", "{n}[{i}:{i}]", "{n} * 2"]
+           "{n}|select('odd')|list", "{n}|reject('even')|list", "{n}|map('abs')|list", "{n}|sort(reverse=true)", "[]", "{n}[::-1]", "{n}[{h}:{h}]", "{n} * 2"]
 WORDS = ["words", "[{s}, {s}]", "{s}.split()", "{s}.split({q})", "words|sort", "words|sort(case_sensitive=true)", "words|map('upper')|list", "words|unique|list",
          "{s}|list", "words[:2]", "{w} + {w}", "words|reject('equalto', {s})|list", "{s}.splitlines()", "{d}|list", "{s}.rsplit({q}, 1)"]
 MAP = ["map", "{{'a': {i}, {s}: {s}}}", "{{'k': {l}}}", "dict(a={i}, b={s})", "rows[{j}]", "map.C", "{{}}"]
@@ -103,7 +103,8 @@ ANY = ["{i}", "{f}", "{s}", "{b}", "{l}", "{m}", "nothing", "none", "({i}, {s})"
 ATOMS = {"i": ["0", "1", "2", "3", "-1", "7", "n", "1_000"], "f": ["x", "0.5", "2.0", "1e-7", "100.0"],
          "s": ["'a'", "'b c'", "\"it's\"", "word", "''", "' x '", "'\\n'", "'a' 'b'", "'\u00e9'", "messages[0].role"],
          "b": ["true", "false", "flag", "add_generation_prompt"], "n": ["numbers", "[1, 2]"], "w": ["words", "['b', 'a']"],
-         "d": ["map"], "m": ["map", "rows"], "q": ["'a'", "' '", "'\\n'", "'l'", "','"], "j": ["1", "2", "3", "5"]}
+         "d": ["map"], "m": ["map", "rows"], "q": ["'a'", "' '", "'\\n'", "'l'", "','"], "j": ["1", "2", "3", "5"],
+         "h": ["0", "1", "2", "-1", "-3", "n", "5"]}
 KINDS = {"i": INT, "f": REAL, "s": TEXT, "b": BOOL, "n": NUMBERS, "w": WORDS, "d": MAP, "m": MAP, "a": ANY}
 
 
@@ -235,7 +236,8 @@ class Maker:
             return self.output(self.expr())
         kind = r.random()
         if kind < 0.4:
-            return self.output(self.expr() + (" | e" if r.random() < 0.03 else ""))
+            text = self.expr()
+            return self.output(f"({text}) | e" if r.random() < 0.03 else text)
         if kind < 0.58:
             return self.loop(depth)
         if kind < 0.72:
