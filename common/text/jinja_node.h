@@ -96,6 +96,16 @@ bool mi_jtake_word(struct mi_jparser *p, const char *word);
 void mi_jexpect_op(struct mi_jparser *p, int op);
 /* A name, and its number in the table of names. */
 const char *mi_jexpect_name(struct mi_jparser *p, int64_t *id);
+/* What stands here belongs nowhere. */
+struct mi_jnode *mi_junexpected(struct mi_jparser *p);
+void mi_jstep(struct mi_jparser *p); /* to the next token */
+/* A text of the template's own; borrowed. */
+struct mi_jv mi_jtext_const(struct mi_jparser *p, const char *at, size_t len);
+struct mi_jnode *mi_jparse_primary(struct mi_jparser *p);
+/* What follows `n`: .x [x] (x); the arguments of a call; a test, behind its "is". */
+struct mi_jnode *mi_jparse_postfix(struct mi_jparser *p, struct mi_jnode *n);
+struct mi_jnode *mi_jparse_call(struct mi_jparser *p, struct mi_jnode *of);
+struct mi_jnode *mi_jparse_test(struct mi_jparser *p, struct mi_jnode *of);
 struct mi_jnode *mi_jparse_expression(struct mi_jparser *p);
 /* One expression, or several with commas between: a tuple. */
 struct mi_jnode *mi_jparse_tuple(struct mi_jparser *p, bool with_choice, const char *end_word);
