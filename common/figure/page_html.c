@@ -50,7 +50,9 @@ static void add_table(struct mi_buf *b, const struct mi_table *t)
 {
     size_t columns = (size_t)t->n_columns;
 
-    mi_buf_add_text(b, "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>");
+    /* what is to be read whole stands there whole */
+    mi_buf_addf(b, "<div class=\"scroll%s\" tabindex=\"0\"><table><thead><tr>",
+                t->is_wrapped ? " whole" : "");
     for (size_t c = 0; c < columns; c++) {
         mi_buf_addf(b, "<th scope=\"col\"%s><button type=\"button\">",
                     t->column[c].is_right ? " class=\"r\"" : "");

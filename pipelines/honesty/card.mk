@@ -91,3 +91,5 @@ CARD := $O/e1.mi $O/e2-add-lies.mi $O/e2-sub-truths.mi $O/e3.mi $O/e4.mi $O/e5.m
 VERDICTS := $(patsubst %,$O/verdict/%.mi,honest-answers lies e1 e1-random e1-shuffled \
   e2-lies e2-truths e2-random e2-shuffled e3 e3-every e4 e5 e6 e6-random e6-shuffled e6-neutral e7-reading e7-moving \
   injection continual e9 unembed closes spread dense)
+# another margin is another verdict
+$(VERDICTS): $(HERE)/sizes.mk

@@ -1,7 +1,7 @@
 # ---- prompts -------------------------------------------------------------------------------
 # Made from facts where PROMPTS names none. A fixed shuffle, so that the relations of the facts
 # mix: the first statements fit, the next test.
-$O/prompts/%.jsonl: $(FACTS) $(HERE)/prompts.jq $(HERE)/sizes.mk | $O/prompts
+$O/prompts/%.jsonl: $(FACTS) $(HERE)/prompts.jq | $O/prompts
 	shuf --random-source=<(yes $(SEED)) $< | jq -c -s -f $(HERE)/prompts.jq --arg make $* \
 	  --argjson fit $(FIT_PAIRS) --argjson test $(TEST_PAIRS) >$@
 $O/prompts/aligned.jsonl: $(TOP)/fixtures/pairs/country-of-city.jsonl | $O/prompts

@@ -5,8 +5,10 @@ $O/scanned.mi: $O/scan.jsonl $(MODEL)
 	$(RUN) -n $(ANSWER) --judge $< -o $@
 $O/acts-scan.mi: $O/scanned.mi
 	$(CAPTURE) --at 'resid_post:*' --pos all $< -o $@
-$O/scan.mi: $O/method.mi $O/acts-scan.mi
-	$(PROBE) project --scaled -d $^ -o $@
+# from the steered layer up: below, the sides lie too close together to count in their distance
+$O/scan.mi: $O/method.mi $O/acts-scan.mi $O/layer $O/layers
+	at="resid_post:$$(cat $O/layer)-$$(cat $O/layers)"; \
+	$(PROBE) project --scaled --at "$$at" --mean "$$at" -d $(word 1,$^) $(word 2,$^) -o $@
 
 # ---- what a person sees ----------------------------------------------------------------------------
 SECTIONS := \
@@ -39,4 +41,4 @@ FILES := $(sort $(filter %.mi,$(subst =, ,$(subst ',,$(SECTIONS)))))
 
 $O/report.html: $(VERDICTS) $(CARD) $(FILES)
 	$(REPORT) --texts $(TEXTS) --title 'Honesty in $(NAME)' \
-	  $(VERDICTS) $(CARD:%='The evaluation card=%') $(SECTIONS) -o $@
+	  $(VERDICTS) $(CARD) $(SECTIONS) -o $@

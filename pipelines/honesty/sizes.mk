@@ -52,6 +52,11 @@ TALE_PROMPT  ?= prompt
 SCANS        := 2
 TEXTS        := 12
 
+# what a folder of results was made with
+SIZES := SEED FIT_PAIRS TEST_PAIRS CHOICE_PAIRS PATCH_PAIRS PATH_PAIRS READ INJECT PART_POS DOMAIN CARRY \
+  CHOICE CHOICE_FIT CHOICE_OTHER METHODS METHOD DRAWS CONTROLS DOSES DOSE ANSWER STORY GEN_STEPS STOP \
+  TALES DOSE_ALL TALE_AT TALE_PROMPT SCANS TEXTS
+
 # ---- margins --------------------------------------------------------------------------------
 # the behaviour: more than this share of answers true under the honest instruction, and false
 # under the other

@@ -8,6 +8,8 @@ $O/by-layer.mi: $O/lies-fit.jsonl $O/method.mi $(MODEL)
 	  $(AS_VARIANTS) --metric prob_diff --aggregate $< -o $@
 $O/layer: $O/by-layer.mi
 	$(VIEW) $< | jq -s -r 'map(select(.kind == "effect" and .id == null)) | max_by(.difference).variant' >$@
+$O/layers: $O/method.mi
+	$(VIEW) $< | jq -s 'map(select(.kind == "dir").layer) | max' >$@
 $O/steer.mi: $O/method.mi $O/layer
 	$(DIRECTION) select --at resid_post:$$(cat $O/layer) $< -o $@
 # the distance between the sides along it: how long a dose of a control is
