@@ -30,7 +30,7 @@ struct mi_task {
 /* Rows of a table of options: what comes first in it, and last. */
 /* clang-format off */
 #define MI_TASK_FIRST(t)                                                                         \
-    MI_STRING('m', "model", "FILE", &(t)->model, "the model (GGUF)"),                            \
+    MI_STRING('m', "model", "PATH", &(t)->model, "the model: a GGUF file or a directory"),      \
     MI_STRING('p', "prompt", "TEXT", &(t)->prompt, "one prompt, instead of a file"),             \
     MI_STRING('o', "output", "FILE", &(t)->output, "write the stream here")
 #define MI_TASK_EDITS(t)                                                                         \
