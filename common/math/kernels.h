@@ -55,17 +55,25 @@ struct mi_attention_block {
     int64_t lds;   /* at least the last row's keys */
 };
 
+/* Weights that this thread probably needs next. */
+struct mi_ahead {
+    const unsigned char *at;
+    size_t bytes; /* 0: unknown */
+};
+
 struct mi_kernels {
     int few_max;      /* rows of x up to which `few` is the faster, for weights that */
     int few_max_slow; /* are unpacked fast (plain, Q8_0), and for the others */
     int tile_n;       /* the tile's rows of W: tasks start at multiples of it */
 
     /* Rows n0 .. n1 - 1 of W times m rows of X. `many` takes at most MI_TILE_ROWS rows of W
-     * and a scratch of MI_TILE_FLOATS, 64-byte aligned. */
+     * and a scratch of MI_TILE_FLOATS, 64-byte aligned; while it multiplies it fetches what is
+     * `ahead` into cache. */
     void (*few)(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
                 const struct mi_matrix *W, int n0, int n1);
     void (*many)(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
-                 const struct mi_matrix *W, int n0, int n1, float *scratch);
+                 const struct mi_matrix *W, int n0, int n1, float *scratch,
+                 const struct mi_ahead *ahead);
     void (*row)(float *y, const struct mi_matrix *W, int i);
     float (*dot)(const float *x, const float *w, int64_t k);
 

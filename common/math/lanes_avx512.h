@@ -74,20 +74,28 @@ enum { FEW_PASS = FEW_PASS_MAX, FEW_MAX = 8, FEW_MAX_SLOW = 8 };
 #define vec_add     _mm512_add_ps
 #define vec_fma     _mm512_fmadd_ps
 
-/* One step of the fold for two vectors: a's sums in the low half of each, b's in the high. */
+/* One step of the fold for two vectors at once. A blend and one shuffle bring together what is
+ * added: blends and additions have two ports, shuffles one, and products want both.
+ *
+ * a's sums of lanes 8 apart in the low half, b's in the high. */
 ALWAYS_INLINE __m512 fold_8(__m512 a, __m512 b)
 {
-    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xff00, a, b), _mm512_shuffle_f32x4(a, b, 0x4e));
 }
 
+/* Quarters of a and b by turns. */
 ALWAYS_INLINE __m512 fold_4(__m512 a, __m512 b)
 {
-    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+    const __m512i other =
+        _mm512_setr_epi32(4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 24, 25, 26, 27);
+
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xf0f0, a, b), _mm512_permutex2var_ps(a, other, b));
 }
 
+/* In each quarter a's two, then b's. */
 ALWAYS_INLINE __m512 fold_2(__m512 a, __m512 b)
 {
-    return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xcccc, a, b), _mm512_shuffle_ps(a, b, 0x4e));
 }
 
 ALWAYS_INLINE __m512 fold_1(__m512 a, __m512 b)
@@ -115,9 +123,24 @@ ALWAYS_INLINE void vec_sums(four out[SUM_ROWS], vec c[SUM_ROWS][4])
         f[j] = fold_4(fold_8(c[0][j], c[1][j]), fold_8(c[2][j], c[3][j]));
     s = fold_1(fold_2(f[0], f[1]), fold_2(f[2], f[3]));
     out[0] = _mm512_castps512_ps128(s);
-    out[1] = _mm512_extractf32x4_ps(s, 1);
-    out[2] = _mm512_extractf32x4_ps(s, 2);
+    out[1] = _mm512_extractf32x4_ps(s, 2);
+    out[2] = _mm512_extractf32x4_ps(s, 1);
     out[3] = _mm512_extractf32x4_ps(s, 3);
+}
+
+/* The same for two rows, in half the steps. */
+#define HAS_PAIR_SUMS 1
+ALWAYS_INLINE void vec_pair_sums(four out[2], vec a[4], vec b[4])
+{
+    __m512 f[4], s;
+
+    UNROLL
+    for (int j = 0; j < 4; j++)
+        f[j] = fold_8(a[j], b[j]);
+    s = fold_2(fold_4(f[0], f[1]), fold_4(f[2], f[3]));
+    s = fold_1(s, s);
+    out[0] = _mm_unpacklo_ps(_mm512_castps512_ps128(s), _mm512_extractf32x4_ps(s, 1));
+    out[1] = _mm_unpacklo_ps(_mm512_extractf32x4_ps(s, 2), _mm512_extractf32x4_ps(s, 3));
 }
 
 #endif

@@ -65,6 +65,7 @@ struct linear_work {
     int m_step;  /* rows of X in a task */
     int n_step;  /* rows of W in a task */
     int m_tasks; /* tasks side by side for the same rows of W */
+    int threads;
 };
 
 static bool takes_few(const struct linear_work *w, const struct mi_matrix *W)
@@ -90,25 +91,53 @@ static void add_bias(float *Y, int64_t ldy, int m, int n, const float *bias)
             Y[i * ldy + j] += bias[j];
 }
 
+/* The job of a task; *n0, *n1: its rows of W. NULL: there is no such task. */
+static const struct mi_linear_job *find_task(const struct linear_work *w, int64_t *task, int *n0,
+                                             int *n1)
+{
+    int job = 0;
+
+    for (int64_t n; job < w->n_jobs && *task >= (n = count_tasks(w, job)); job++)
+        *task -= n;
+    if (job == w->n_jobs)
+        return NULL;
+    *n0 = (int)(*task / w->m_tasks) * w->n_step;
+    *n1 = w->jobs[job].W->n - *n0 < w->n_step ? w->jobs[job].W->n : *n0 + w->n_step;
+    return &w->jobs[job];
+}
+
+/* Tasks are handed out in order: this thread's next one is about `threads` further on. */
+static struct mi_ahead find_ahead(const struct linear_work *w, int64_t task)
+{
+    struct mi_ahead ahead = {NULL, 0};
+    const struct mi_linear_job *job;
+    int n0, n1;
+
+    task = (task / w->m_tasks + (w->threads + w->m_tasks - 1) / w->m_tasks) * w->m_tasks;
+    job = find_task(w, &task, &n0, &n1);
+    if (job) {
+        ahead.at = (const unsigned char *)job->W->data + (size_t)n0 * job->W->row_bytes;
+        ahead.bytes = (size_t)(n1 - n0) * job->W->row_bytes;
+    }
+    return ahead;
+}
+
 static void run_task(void *ctx, int64_t task, int thread)
 {
     const struct linear_work *w = ctx;
-    const struct mi_linear_job *job = w->jobs;
+    struct mi_ahead ahead = find_ahead(w, task);
     int m0, m, n0, n1;
+    const struct mi_linear_job *job = find_task(w, &task, &n0, &n1);
 
     (void)thread;
-    for (int64_t n; task >= (n = count_tasks(w, (int)(job - w->jobs))); job++)
-        task -= n;
     m0 = (int)(task % w->m_tasks) * w->m_step;
     m = w->m - m0 < w->m_step ? w->m - m0 : w->m_step;
-    n0 = (int)(task / w->m_tasks) * w->n_step;
-    n1 = job->W->n - n0 < w->n_step ? job->W->n : n0 + w->n_step;
     if (takes_few(w, job->W))
         w->kernels->few(job->Y + m0 * job->ldy, job->ldy, w->X + m0 * w->ldx, w->ldx, m, job->W, n0,
                         n1);
     else
         w->kernels->many(job->Y + m0 * job->ldy, job->ldy, w->X + m0 * w->ldx, w->ldx, m, job->W,
-                         n0, n1, mi_math_scratch(MI_TILE_FLOATS));
+                         n0, n1, mi_math_scratch(MI_TILE_FLOATS), &ahead);
     if (job->bias)
         add_bias(job->Y + m0 * job->ldy + n0, job->ldy, m, n1 - n0, job->bias + n0);
 }
@@ -159,13 +188,13 @@ static int cut_work(struct linear_work *w, int threads)
 void mi_linear_many(const struct mi_linear_job *jobs, int n_jobs, const float *X, int64_t ldx,
                     int m)
 {
-    struct linear_work w = {mi_kernels(), jobs, n_jobs, X, ldx, m, 0, 0, 0};
+    struct linear_work w = {mi_kernels(), jobs, n_jobs, X, ldx, m, 0, 0, 0, 1};
     int64_t tasks = 0;
     int threads;
 
     if (m <= 0 || n_jobs <= 0)
         return;
-    threads = cut_work(&w, mi_par_threads());
+    threads = w.threads = cut_work(&w, mi_par_threads());
     for (int i = 0; i < n_jobs; i++)
         tasks += count_tasks(&w, i);
     if (threads > 1)

@@ -296,9 +296,13 @@ static void run_few(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
 }
 
 static void run_many(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
-                     const struct mi_matrix *W, int n0, int n1, float *scratch)
+                     const struct mi_matrix *W, int n0, int n1, float *scratch,
+                     const struct mi_ahead *ahead)
 {
     const unsigned char *data = (const unsigned char *)W->data + (size_t)n0 * W->row_bytes;
+    const int64_t tiles = (int64_t)((m + TILE_M - 1) / TILE_M) * ((n1 - n0 + TILE_N - 1) / TILE_N);
+    const size_t fetch = ahead->bytes / (size_t)(tiles * ((W->k - 1) / MI_LINEAR_BLOCK + 1)) + 1;
+    size_t fetched = 0, due = 0;
 
     for (int k0 = 0; k0 < W->k; k0 += MI_LINEAR_BLOCK) {
         const int kk = least(MI_LINEAR_BLOCK, W->k - k0), padded = (kk + 15) / 16 * 16;
@@ -319,6 +323,8 @@ static void run_many(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
                 t.w = scratch + (int64_t)(n - n0) * padded;
                 t.y = Y + i * ldy + n;
                 t.n = n1 - n;
+                for (due += fetch; fetched < due && fetched < ahead->bytes; fetched += 64)
+                    __builtin_prefetch(ahead->at + fetched, 0, 2);
                 tile_packed[height](&t);
             }
         }

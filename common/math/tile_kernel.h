@@ -116,7 +116,12 @@ ALWAYS_INLINE void tile_run(const int R, const bool packed, const struct tile *t
             UNROLL
         for (int j = 0; j < 4; j++)
             z[i][j] = g + i < R && j < TILE_N ? c[g + i][j] : vec_zero();
-        vec_sums(sums, z);
+#ifdef HAS_PAIR_SUMS
+        if (R - g <= 2)
+            vec_pair_sums(sums, z[0], z[1]);
+        else
+#endif
+            vec_sums(sums, z);
         UNROLL
         for (int i = 0; i < SUM_ROWS; i++)
             if (g + i < R)

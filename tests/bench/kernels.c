@@ -241,21 +241,20 @@ static void bench_attention(struct bench *b, int T, bool decode)
     for (int i = 0; i < n; i++) {
         const float *row = b->X + (int64_t)i * T * width;
         a[i] = (struct mi_attention){
-            decode ? 1 : T,
-            decode ? T - 1 : 0,
-            H,
-            KV,
-            D,
-            0,
-            0.125f,
-            row,
-            row + H * D,
-            row + (H + KV) * D,
-            width,
-            width,
-            width,
-            H * D,
-            b->Y + (int64_t)i * T * H * D,
+            .n_q = decode ? 1 : T,
+            .n_past = decode ? T - 1 : 0,
+            .n_heads = H,
+            .n_kv_heads = KV,
+            .d_head = D,
+            .scale = 0.125f,
+            .q = row,
+            .keys = row + H * D,
+            .values = row + (H + KV) * D,
+            .ldq = width,
+            .ldk = width,
+            .ldv = width,
+            .ldz = H * D,
+            .z = b->Y + (int64_t)i * T * H * D,
         };
     }
     flops = 4.0 * D * H * n * (decode ? T : T * (T + 1.0) / 2);
