@@ -143,6 +143,9 @@ static int encode(struct job *j, const char *text, size_t len, struct mi_token *
                   size_t *cap, struct mi_error *err)
 {
     *n = 0;
+    /* behind given tokens no text begins */
+    if (j->p->tokens)
+        return mi_tokenizer_encode_more(j->t, text, len, j->marked, j->n_marked, out, n, cap, err);
     return mi_tokenizer_encode_marked(j->t, text, len, j->marked, j->n_marked, out, n, cap, err);
 }
 
@@ -435,10 +438,11 @@ static void make_roles(struct job *j, int64_t shift)
 
 /* ---- the whole --------------------------------------------------------------------- */
 
-static void write_tokens(struct job *j, bool adds_bos)
+/* `before` [n_before] go before the text's own tokens. */
+static void write_tokens(struct job *j, const int32_t *before, size_t n_before)
 {
     struct mi_encoded *out = j->out;
-    size_t n = j->n + adds_bos;
+    size_t n = j->n + n_before;
 
     out->n_tokens = (int64_t)n;
     out->tokens = mi_arena_alloc(&out->arena, n * sizeof *out->tokens);
@@ -446,10 +450,10 @@ static void write_tokens(struct job *j, bool adds_bos)
     out->piece_len = mi_arena_alloc(&out->arena, n * sizeof *out->piece_len);
     out->offset = mi_arena_alloc(&out->arena, n * sizeof *out->offset);
     for (size_t i = 0; i < n; i++) {
-        const struct mi_token *from = adds_bos && i == 0 ? NULL : &j->token[i - adds_bos];
+        const struct mi_token *from = i < n_before ? NULL : &j->token[i - n_before];
         struct mi_bytes piece;
 
-        out->tokens[i] = from ? from->id : mi_tokenizer_bos(j->t);
+        out->tokens[i] = from ? from->id : before[i];
         out->offset[i] = from ? (int64_t)from->begin : -1;
         piece = mi_tokenizer_piece(j->t, out->tokens[i]);
         out->piece[i] = piece.at;
@@ -470,12 +474,15 @@ int mi_encode(const struct mi_tokenizer *t, const struct mi_encode_options *o,
     *out = (struct mi_encoded){.arena = arena};
     r = make_tokens(&j, err);
     if (r == 0) {
-        bool adds_bos = mi_tokenizer_adds_bos(t) && !o->no_bos && !p->tokens &&
-                        !(j.n > 0 && j.token[0].id == mi_tokenizer_bos(t));
+        size_t n = 0;
+        const int32_t *before = mi_tokenizer_prefix(t, &n);
 
-        write_tokens(&j, adds_bos);
-        make_roles(&j, adds_bos);
-        r = make_spans(&j, adds_bos, err);
+        /* a template may have written it */
+        if (n > 0 && (o->no_bos || p->tokens || (j.n > 0 && j.token[0].id == before[0])))
+            n = 0;
+        write_tokens(&j, before, n);
+        make_roles(&j, (int64_t)n);
+        r = make_spans(&j, (int64_t)n, err);
     }
     mi_rendering_free(&j.r);
     mi_free(j.content);

@@ -254,15 +254,39 @@ bool mi_tokenizer_is_special(const struct mi_tokenizer *t, int32_t id)
     return type == MI_TOKEN_CONTROL || type == MI_TOKEN_UNKNOWN;
 }
 
-bool mi_tokenizer_is_end(const struct mi_tokenizer *t, int32_t id)
+bool mi_tokenizer_ends_text(const char *s, size_t len)
 {
     static const char *const ends[] = {
-        "<|im_end|>",    "<|eot_id|>", "<|eom_id|>",      "<|end_of_text|>",
-        "<|endoftext|>", "<|end|>",    "<|end_of_turn|>", "<end_of_turn>",
-        "</s>",          "<eos>",      "<EOT>",           "_<EOT>",
-        "<|eot|>",       "<|return|>",
+        "<|im_end|>",
+        "<|eot_id|>",
+        "<|eom_id|>",
+        "<|end_of_text|>",
+        "<|endoftext|>",
+        "<|end|>",
+        "<|end_of_turn|>",
+        "<end_of_turn>",
+        "</s>",
+        "<eos>",
+        "<EOT>",
+        "_<EOT>",
+        "[EOT]",
+        "[EOS]",
+        "<|eot|>",
+        "<|return|>",
+        "<end_of_utterance>",
+        "<|END_OF_TURN_TOKEN|>",
+        "<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
     };
-    struct mi_bytes p = mi_tokenizer_piece(t, id);
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (strlen(ends[i]) == len && memcmp(ends[i], s, len) == 0)
+            return true;
+    return false;
+}
+
+bool mi_tokenizer_is_end(const struct mi_tokenizer *t, int32_t id)
+{
+    struct mi_bytes p = mi_vocab_text(&t->state->vocab, id);
 
     if (id < 0)
         return false;
@@ -273,11 +297,7 @@ bool mi_tokenizer_is_end(const struct mi_tokenizer *t, int32_t id)
             return true;
     if (!mi_tokenizer_is_special(t, id) && type_of(t, id) != MI_TOKEN_USER)
         return false;
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        if (strlen(ends[i]) == p.len && memcmp(ends[i], p.at, p.len) == 0)
-            return true;
-    }
-    return false;
+    return mi_tokenizer_ends_text(p.at, p.len);
 }
 
 int32_t mi_tokenizer_find(const struct mi_tokenizer *t, const char *piece, size_t len)

@@ -282,6 +282,17 @@ static int open_words(struct mi_tokenizer_state *s, const struct mi_vocab_source
 
 /* ---- the whole ------------------------------------------------------------------------ */
 
+/* Control tokens that leave the white space behind them alone where the others do not. */
+static bool keeps_right(struct mi_bytes s)
+{
+    static const char *const names[] = {"<unk>", "<s>", "<|endoftext|>"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (s.len == strlen(names[i]) && memcmp(s.at, names[i], s.len) == 0)
+            return true;
+    return false;
+}
+
 static int add_tokens(struct mi_tokenizer_state *s, const struct mi_vocab_source *v, bool is_bytes,
                       struct mi_error *err)
 {
@@ -294,6 +305,9 @@ static int add_tokens(struct mi_tokenizer_state *s, const struct mi_vocab_source
         int32_t type = v->types ? v->types[i] : MI_TOKEN_NORMAL;
 
         types[i] = (unsigned char)(type < 0 || type > 255 ? 255 : type);
+        /* what ends a text is no user's to write, though some files say so */
+        if (type == MI_TOKEN_USER && mi_tokenizer_ends_text(v->tokens[i].at, v->tokens[i].len))
+            types[i] = MI_TOKEN_CONTROL;
     }
     r = mi_vocab_init(&s->vocab, &tokens, err);
     mi_free(types);
@@ -308,7 +322,7 @@ static int add_tokens(struct mi_tokenizer_state *s, const struct mi_vocab_source
             continue;
         a = mi_tokenizer_add(s, &cap, (int32_t)i, text);
         a->is_special = type != MI_TOKEN_USER;
-        a->takes_right = a->is_special && v->strips_right;
+        a->takes_right = a->is_special && v->strips_right && !keeps_right(text);
     }
     return r;
 }

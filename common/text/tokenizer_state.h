@@ -74,6 +74,9 @@ struct mi_added_token *mi_tokenizer_add(struct mi_tokenizer_state *st, size_t *c
 /* When all are added: those of normalised text are brought to it. */
 int mi_tokenizer_settle(struct mi_tokenizer_state *st, struct mi_error *err) MI_MUST_USE;
 
+/* The name of a token that ends a turn or a text: </s>, <|im_end|> ... */
+bool mi_tokenizer_ends_text(const char *s, size_t len);
+
 /* For digests: a length and bytes; a number. */
 void mi_tokenizer_hash(struct mi_hash *h, const void *bytes, size_t n);
 void mi_tokenizer_hash_int(struct mi_hash *h, int32_t x);

@@ -88,13 +88,15 @@ bool mi_is_punctuation(uint32_t cp)
     }
 }
 
+/* Of private characters the reference's table has the ends of the ranges only. */
 bool mi_is_control(uint32_t cp)
 {
+    if (cp == 0xe000 || cp == 0xf8ff || cp == 0xf0000 || cp == 0xffffd || cp == 0x100000 ||
+        cp == 0x10fffd)
+        return true;
     switch (category(cp)) {
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_CN:
     case UTF8PROC_CATEGORY_CS: return true;
     default: return false;
     }
