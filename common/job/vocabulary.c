@@ -152,8 +152,9 @@ static int read_flags(const struct mi_gguf *g, struct mi_vocab_source *v, struct
     if (!map)
         return 0;
     if (map->type != MI_GGUF_ARRAY || (map->element != MI_GGUF_U8 && map->element != MI_GGUF_I8))
-        return mi_fail(err, MI_EXIT_DATA, "'tokenizer.ggml.precompiled_charsmap' is not a list of "
-                                          "bytes");
+        return mi_fail(err, MI_EXIT_DATA,
+                       "'tokenizer.ggml.precompiled_charsmap' is not a list of "
+                       "bytes");
     v->charmap = (struct mi_bytes){(const char *)map->data, (size_t)map->count};
     return 0;
 }

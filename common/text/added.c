@@ -73,8 +73,7 @@ static int32_t longest_at(const struct mi_added *a, const struct mi_word_tree *t
         if (!node)
             break;
         v = t->node[node].value;
-        if (v < 0 ||
-            (a->token[v].is_special && !allow(data, mi_traced_range(text, i, k + 1))))
+        if (v < 0 || (a->token[v].is_special && !allow(data, mi_traced_range(text, i, k + 1))))
             continue;
         found = v;
         *end = k + 1;

@@ -8,12 +8,12 @@
 #include <stdbool.h>
 
 struct mi_added_token {
-    struct mi_word_tree_entry text;     /* borrowed; its value is not used */
+    struct mi_word_tree_entry text; /* borrowed; its value is not used */
     int32_t id;
-    bool is_special;               /* seen only where the caller says so */
-    bool is_word;                  /* not inside a word */
-    bool takes_left, takes_right;  /* with the white space beside it */
-    bool is_normal;                /* looked for in normalised text */
+    bool is_special;              /* seen only where the caller says so */
+    bool is_word;                 /* not inside a word */
+    bool takes_left, takes_right; /* with the white space beside it */
+    bool is_normal;               /* looked for in normalised text */
 };
 
 /* `{0}` is valid and finds nothing. */

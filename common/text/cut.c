@@ -40,9 +40,9 @@ static int find_match(struct mi_pre_step *s, const char *text, size_t len, size_
         uint32_t cp = 0;
         size_t next = next_char(text, from, len, &cp);
 
-        if (s->kind == MI_PRE_CLASS ? s->is_match(cp)
-                                    : len - from >= s->text_len &&
-                                          memcmp(text + from, s->text, s->text_len) == 0) {
+        if (s->kind == MI_PRE_CLASS
+                ? s->is_match(cp)
+                : len - from >= s->text_len && memcmp(text + from, s->text, s->text_len) == 0) {
             *begin = from;
             *end = s->kind == MI_PRE_CLASS ? next : from + s->text_len;
             return 1;
@@ -266,13 +266,14 @@ static int cut_bytes(struct mi_pretokenizer *p, struct mi_pre_step *s, const cha
 
 /* Spaces become s->text; one stands before each piece that wants it. */
 static void put_metaspace(const struct mi_pre_step *s, const struct mi_traced *in, size_t begin,
-                          size_t end, bool continued, struct mi_tracing *w)
+                          size_t end, enum mi_start start, struct mi_tracing *w)
 {
     bool starts = end - begin >= s->text_len && memcmp(in->at + begin, s->text, s->text_len) == 0;
     struct mi_origin o = mi_traced_origin(in, begin);
-    bool wants = s->scheme == MI_PRE_ALWAYS || (s->scheme == MI_PRE_FIRST && o.from == 0);
+    bool wants = s->scheme == MI_PRE_ALWAYS ||
+                 (s->scheme == MI_PRE_FIRST && start == MI_START_FIRST && begin == 0);
 
-    if (wants && !starts && in->at[begin] != ' ' && !(continued && o.from == 0))
+    if (wants && !starts && in->at[begin] != ' ' && !(start == MI_START_CONTINUED && begin == 0))
         mi_tracing_put(w, s->text, s->text_len, (struct mi_origin){o.from, o.from});
     for (size_t i = begin; i < end; i++) {
         if (in->at[i] == ' ')
@@ -282,19 +283,19 @@ static void put_metaspace(const struct mi_pre_step *s, const struct mi_traced *i
     }
 }
 
-static void put_space(const struct mi_traced *in, size_t begin, size_t end, bool continued,
+static void put_space(const struct mi_traced *in, size_t begin, size_t end, enum mi_start start,
                       struct mi_tracing *w)
 {
     struct mi_origin o = mi_traced_origin(in, begin);
 
-    if (in->at[begin] != ' ' && !(continued && o.from == 0))
+    if (in->at[begin] != ' ' && !(start == MI_START_CONTINUED && begin == 0))
         mi_tracing_put(w, " ", 1, (struct mi_origin){o.from, o.from});
     mi_tracing_copy(w, in, begin, end);
 }
 
 /* Each piece of `cuts` written anew, and the cuts moved. */
 static struct mi_traced change(const struct mi_pre_step *s, const struct mi_traced *in,
-                               bool continued, struct mi_cuts *cuts, struct mi_tracing *w)
+                               enum mi_start start, struct mi_cuts *cuts, struct mi_tracing *w)
 {
     mi_tracing_clear(w);
     for (size_t i = 0; i < cuts->n; i++) {
@@ -302,9 +303,9 @@ static struct mi_traced change(const struct mi_pre_step *s, const struct mi_trac
         size_t from = w->text.len;
 
         if (s->kind == MI_PRE_METASPACE)
-            put_metaspace(s, in, c->begin, c->end, continued, w);
+            put_metaspace(s, in, c->begin, c->end, start, w);
         else
-            put_space(in, c->begin, c->end, continued, w);
+            put_space(in, c->begin, c->end, start, w);
         *c = (struct mi_cut){from, w->text.len};
     }
     return mi_tracing_view(w);
@@ -332,7 +333,7 @@ static int run_step(struct mi_pretokenizer *p, struct mi_pre_step *s, const stru
     return r;
 }
 
-int mi_pretokenizer_run(struct mi_pretokenizer *p, struct mi_traced in, bool continued,
+int mi_pretokenizer_run(struct mi_pretokenizer *p, struct mi_traced in, enum mi_start start,
                         struct mi_traced *out, struct mi_cuts *cuts, struct mi_error *err)
 {
     bool by_bytes = false;
@@ -351,7 +352,7 @@ int mi_pretokenizer_run(struct mi_pretokenizer *p, struct mi_traced in, bool con
             continue;
         }
         if (s->kind == MI_PRE_SPACE || s->kind == MI_PRE_METASPACE) {
-            in = change(s, &in, continued, cuts, &p->trace[next]);
+            in = change(s, &in, start, cuts, &p->trace[next]);
             next = !next;
         }
         if (s->kind != MI_PRE_SPACE && !(s->kind == MI_PRE_METASPACE && s->is_whole))

@@ -168,8 +168,8 @@ static int add_metaspace(struct mi_json_reader *r, const struct mi_value *v)
 {
     struct mi_decode_step *s = add_step(r, MI_DECODE_REPLACE);
     const struct mi_value *old = mi_get(v, "add_prefix_space");
-    const char *scheme = mi_get_str(v, "prepend_scheme",
-                                    mi_is(old, MI_BOOL) && !old->as.flag ? "never" : "always");
+    const char *scheme =
+        mi_get_str(v, "prepend_scheme", mi_is(old, MI_BOOL) && !old->as.flag ? "never" : "always");
 
     if (!s)
         return -MI_EXIT_DATA;

@@ -183,12 +183,9 @@ static const struct {
     enum mi_normal_kind kind;
     enum mi_form form;
 } plain[] = {
-    {"NFC", MI_NORMAL_FORM, MI_NFC},
-    {"NFD", MI_NORMAL_FORM, MI_NFD},
-    {"NFKC", MI_NORMAL_FORM, MI_NFKC},
-    {"NFKD", MI_NORMAL_FORM, MI_NFKD},
-    {"Lowercase", MI_NORMAL_LOWER, MI_NFC},
-    {"StripAccents", MI_NORMAL_ACCENTS, MI_NFC},
+    {"NFC", MI_NORMAL_FORM, MI_NFC},        {"NFD", MI_NORMAL_FORM, MI_NFD},
+    {"NFKC", MI_NORMAL_FORM, MI_NFKC},      {"NFKD", MI_NORMAL_FORM, MI_NFKD},
+    {"Lowercase", MI_NORMAL_LOWER, MI_NFC}, {"StripAccents", MI_NORMAL_ACCENTS, MI_NFC},
     {"Nmt", MI_NORMAL_NMT, MI_NFC},
 };
 
@@ -248,8 +245,10 @@ static int get_behaviour(struct mi_json_reader *r, const struct mi_value *v,
         const char *name;
         enum mi_pre_behaviour behaviour;
     } names[] = {
-        {"Isolated", MI_PRE_ISOLATED},         {"Removed", MI_PRE_REMOVED},
-        {"MergedWithPrevious", MI_PRE_PREVIOUS}, {"MergedWithNext", MI_PRE_NEXT},
+        {"Isolated", MI_PRE_ISOLATED},
+        {"Removed", MI_PRE_REMOVED},
+        {"MergedWithPrevious", MI_PRE_PREVIOUS},
+        {"MergedWithNext", MI_PRE_NEXT},
         {"Contiguous", MI_PRE_RUNS},
     };
     const char *name = mi_get_str(v, "behavior", "Isolated");
@@ -263,6 +262,24 @@ static int get_behaviour(struct mi_json_reader *r, const struct mi_value *v,
     return unknown(r, "behavior", name);
 }
 
+/* Expressions that look ahead over all digits at each of them: written out, in linear time. */
+static bool add_thousands(struct mi_json_reader *r, const struct mi_value *v)
+{
+    const char *pattern = mi_get_str(mi_get(v, "pattern"), "Regex", "");
+    bool is_whole = strcmp(pattern, "\\d{1,3}(?=(?:\\d{3})*\\b)") == 0;
+    struct mi_pre_step *s;
+
+    if (!is_whole && strcmp(pattern, "(?=(\\d{3})+(?!\\d))") != 0)
+        return false;
+    s = mi_pretokenizer_add(&r->st->pre, MI_PRE_THOUSANDS);
+    if (!s)
+        return false;
+    s->is_match = mi_is_decimal;
+    s->is_whole = is_whole;
+    s->is_inverted = !is_whole;
+    return true;
+}
+
 static int add_split(struct mi_json_reader *r, const struct mi_value *v)
 {
     enum mi_pre_behaviour behaviour = MI_PRE_ISOLATED;
@@ -273,6 +290,8 @@ static int add_split(struct mi_json_reader *r, const struct mi_value *v)
     size_t len = 0;
     int rc = get_behaviour(r, v, &behaviour);
 
+    if (rc == 0 && behaviour == MI_PRE_ISOLATED && !is_inverted && add_thousands(r, v))
+        return 0;
     if (rc == 0)
         rc = get_pattern(r, v, &regex, &text, &len);
     if (rc == 0 && !text) {
@@ -320,8 +339,8 @@ static int add_bytes(struct mi_json_reader *r, const struct mi_value *v)
 /* The old key add_prefix_space is "always" or "never". */
 static int add_metaspace(struct mi_json_reader *r, const struct mi_value *v)
 {
-    const char *scheme = mi_get_str(v, "prepend_scheme",
-                                    get_flag(v, "add_prefix_space", true) ? "always" : "never");
+    const char *scheme =
+        mi_get_str(v, "prepend_scheme", get_flag(v, "add_prefix_space", true) ? "always" : "never");
     struct mi_pre_step *s = add_pre(r, MI_PRE_METASPACE);
 
     if (!s)
@@ -363,15 +382,15 @@ static int add_length(struct mi_json_reader *r, const struct mi_value *v)
     return n > 0 && n < INT32_MAX ? 0 : unknown(r, "FixedLength", "length");
 }
 
-/* Words and what stands between spaces, by expressions of another engine's letters. */
+/* Words and what stands between spaces. */
 static int add_words(struct mi_json_reader *r)
 {
+    static const char word[] = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200c}\\x{200d}";
     struct mi_buf regex = {0};
-    int rc = mi_onig_translate(&regex, "\\w+|[^\\w\\s]+", 12, r->err);
+    int rc;
 
-    if (rc == 0)
-        rc = mi_pretokenizer_add_regex(&r->st->pre, mi_buf_text(&regex), MI_PRE_REMOVED, true,
-                                       r->err);
+    mi_buf_addf(&regex, "[%s]+|[^%s\\p{White_Space}]+", word, word);
+    rc = mi_pretokenizer_add_regex(&r->st->pre, mi_buf_text(&regex), MI_PRE_REMOVED, true, r->err);
     mi_buf_free(&regex);
     return rc;
 }

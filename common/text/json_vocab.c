@@ -263,8 +263,8 @@ static int place_added(struct mi_json_reader *r, const struct mi_json_added *a)
 
     if (rc < 0)
         return rc;
-    if (r->token[id].len > 0 && (r->token[id].len != a->text.len ||
-                                 memcmp(r->token[id].at, a->text.at, a->text.len) != 0))
+    if (r->token[id].len > 0 &&
+        (r->token[id].len != a->text.len || memcmp(r->token[id].at, a->text.at, a->text.len) != 0))
         return mi_fail(r->err, MI_EXIT_DATA, "tokenizer.json: two tokens have the id %zu", id);
     r->token[id] = a->text;
     r->type[id] = a->is_special ? MI_TOKEN_CONTROL : MI_TOKEN_USER;

@@ -29,10 +29,10 @@ enum mi_normal_kind {
 struct mi_normal_step {
     enum mi_normal_kind kind;
     enum mi_form form;
-    bool left, right;           /* STRIP; PIECE: put a space before, keep runs of spaces */
-    bool is_nonspacing;         /* ACCENTS: marks without width only */
-    struct mi_regex regex;      /* REPLACE, or */
-    const char *what;           /* this text, borrowed */
+    bool left, right;      /* STRIP; PIECE: put a space before, keep runs of spaces */
+    bool is_nonspacing;    /* ACCENTS: marks without width only */
+    struct mi_regex regex; /* REPLACE, or */
+    const char *what;      /* this text, borrowed */
     size_t what_len;
     const char *to; /* borrowed */
     size_t to_len;

@@ -19,7 +19,8 @@ struct job {
     int level;
     size_t open[MAX_LEVELS]; /* where the groups that are open start in `out` */
     int n_open;
-    bool has_lines; /* ^ or $ */
+    bool has_lines;   /* ^ or $ */
+    bool has_nonword; /* \W in the class that is read */
 };
 
 static int fail(const struct job *j, const char *what)
@@ -67,8 +68,8 @@ static int take_member(struct job *j)
     case 'S': add(j, "\\P{White_Space}"); break;
     case 'w': add(j, WORD_SET); break;
     case 'h': add(j, HEX_SET); break;
-    case 'W':
-    case 'H': return fail(j, "\\W or \\H in a class");
+    case 'W': j->has_nonword = true; break; /* no set can say it: see add_class */
+    case 'H': return fail(j, "\\H in a class");
     default:
         if (take_code_point(j))
             return 0;
@@ -84,10 +85,10 @@ static int take_member(struct job *j)
 static int take_named(struct job *j)
 {
     static const char *const names[][2] = {
-        {"[:alpha:]", "\\p{Alphabetic}"},        {"[:digit:]", "\\p{Nd}"},
-        {"[:space:]", SPACE_SET},                {"[:upper:]", "\\p{Uppercase}"},
-        {"[:lower:]", "\\p{Lowercase}"},         {"[:alnum:]", "\\p{Alphabetic}\\p{Nd}"},
-        {"[:punct:]", "\\p{P}$+<=>^`|~"},        {"[:word:]", WORD_SET},
+        {"[:alpha:]", "\\p{Alphabetic}"}, {"[:digit:]", "\\p{Nd}"},
+        {"[:space:]", SPACE_SET},         {"[:upper:]", "\\p{Uppercase}"},
+        {"[:lower:]", "\\p{Lowercase}"},  {"[:alnum:]", "\\p{Alphabetic}\\p{Nd}"},
+        {"[:punct:]", "\\p{P}$+<=>^`|~"}, {"[:word:]", WORD_SET},
         {"[:xdigit:]", HEX_SET},
     };
 
@@ -145,11 +146,42 @@ static int take_operand(struct job *j, bool is_first, bool *is_whole)
     }
 }
 
+/* The class `one` ("[...]") where all of `ahead` hold, or its negation. */
+static int add_class(struct job *j, const struct mi_buf *one, const struct mi_buf *ahead,
+                     bool is_negated)
+{
+    bool is_set = one->data[0] == '[' && one->data[1] != '^', is_empty = one->len == 2;
+
+    if (j->has_nonword && (!is_set || ahead->len > 0))
+        return fail(j, "\\W in a class of this kind");
+    if (j->has_nonword) { /* what is no word, or in the set */
+        add(j, is_negated ? "(?:(?=[" WORD_SET "])" : "(?:[^" WORD_SET "]");
+        if (!is_empty) {
+            add(j, is_negated ? "[^" : "|[");
+            mi_buf_add(j->out, one->data + 1, one->len - 1);
+        } else if (is_negated) {
+            add(j, "(?s:.)");
+        }
+        add(j, ")");
+    } else if (is_negated && ahead->len == 0 && is_set) {
+        add(j, "[^");
+        mi_buf_add(j->out, one->data + 1, one->len - 1);
+    } else {
+        bool is_plain = !is_negated && ahead->len == 0;
+
+        add(j, is_plain ? "" : is_negated ? "(?:(?!" : "(?:");
+        mi_buf_add(j->out, ahead->data, ahead->len);
+        mi_buf_add(j->out, one->data, one->len);
+        add(j, is_plain ? "" : is_negated ? ")(?s:.))" : ")");
+    }
+    return 0;
+}
+
 /* [a&&b] is one of a where b looks ahead. */
 static int take_class(struct job *j)
 {
     struct mi_buf one = {0}, ahead = {0}, *out = j->out;
-    bool is_negated, is_whole, is_first = true;
+    bool is_negated, is_whole, is_first = true, outer = j->has_nonword;
     int r = 0;
 
     if (++j->level > MAX_LEVELS)
@@ -157,6 +189,7 @@ static int take_class(struct job *j)
     j->i++;
     is_negated = j->i < j->len && j->s[j->i] == '^';
     j->i += is_negated;
+    j->has_nonword = false;
     while (r == 0) {
         struct mi_buf part = {0};
 
@@ -179,20 +212,10 @@ static int take_class(struct job *j)
     }
     j->out = out;
     j->level--;
-    if (r == 0) {
-        j->i++;
-        if (is_negated && ahead.len == 0 && one.data[0] == '[' && one.data[1] != '^') {
-            add(j, "[^");
-            mi_buf_add(out, one.data + 1, one.len - 1);
-        } else {
-            bool is_plain = !is_negated && ahead.len == 0;
-
-            add(j, is_plain ? "" : is_negated ? "(?!" : "(?:");
-            mi_buf_add(out, ahead.data, ahead.len);
-            mi_buf_add(out, one.data, one.len);
-            add(j, is_plain ? "" : is_negated ? ")(?s:.)" : ")");
-        }
-    }
+    if (r == 0)
+        r = add_class(j, &one, &ahead, is_negated);
+    j->i += r == 0;
+    j->has_nonword = outer;
     mi_buf_free(&one);
     mi_buf_free(&ahead);
     return r;
@@ -287,8 +310,8 @@ static int take_all(struct job *j)
         if (c == '\0')
             return fail(j, "a NUL");
         if (c == '\\') {
-            bool is_property = j->i + 2 < j->len && (j->s[j->i + 1] | 0x20) == 'p' &&
-                               j->s[j->i + 2] == '{';
+            bool is_property =
+                j->i + 2 < j->len && (j->s[j->i + 1] | 0x20) == 'p' && j->s[j->i + 2] == '{';
 
             r = take_escape(j);
             while (r == 0 && is_property && j->i < j->len) {

@@ -19,7 +19,13 @@
 #include <stdint.h>
 
 /* What becomes of a match: kept alone, dropped, or joined to a neighbour. */
-enum mi_pre_behaviour { MI_PRE_ISOLATED, MI_PRE_REMOVED, MI_PRE_PREVIOUS, MI_PRE_NEXT, MI_PRE_RUNS };
+enum mi_pre_behaviour {
+    MI_PRE_ISOLATED,
+    MI_PRE_REMOVED,
+    MI_PRE_PREVIOUS,
+    MI_PRE_NEXT,
+    MI_PRE_RUNS
+};
 
 enum mi_pre_kind {
     MI_PRE_WRITTEN,   /* split: every end is a cut */
@@ -89,9 +95,16 @@ int mi_pretokenizer_add_regex(struct mi_pretokenizer *p, const char *pattern,
                               struct mi_error *err) MI_MUST_USE;
 /* GPT-2's. */
 int mi_pretokenizer_add_gpt2(struct mi_pretokenizer *p, struct mi_error *err) MI_MUST_USE;
+/* Where a text stands in what is tokenised: some tokenizers put a space before the first. */
+enum mi_start {
+    MI_START_INSIDE,    /* behind a token that was found before */
+    MI_START_FIRST,     /* at the start */
+    MI_START_CONTINUED, /* at the start, but that goes on where another text ended */
+};
+
 /* Cuts valid UTF-8. *out is the text that the cuts are of, borrowed until the next run: `in`,
- * unless a step changes text. `continued`: the text goes on where another ended. */
-int mi_pretokenizer_run(struct mi_pretokenizer *p, struct mi_traced in, bool continued,
+ * unless a step changes text. */
+int mi_pretokenizer_run(struct mi_pretokenizer *p, struct mi_traced in, enum mi_start start,
                         struct mi_traced *out, struct mi_cuts *cuts,
                         struct mi_error *err) MI_MUST_USE;
 void mi_pretokenizer_close(struct mi_pretokenizer *p);

@@ -140,7 +140,7 @@ static bool is_marked(void *data, struct mi_origin where)
 }
 
 /* Text in which no token stands that is looked for first. */
-static int encode_plain(struct mi_tokenizer_state *st, struct mi_traced text, bool continued,
+static int encode_plain(struct mi_tokenizer_state *st, struct mi_traced text, enum mi_start start,
                         const struct sink *sink, struct mi_error *err)
 {
     struct mi_traced cut;
@@ -148,7 +148,7 @@ static int encode_plain(struct mi_tokenizer_state *st, struct mi_traced text, bo
 
     if (text.len == 0)
         return 0;
-    r = mi_pretokenizer_run(&st->pre, text, continued, &cut, &st->cuts, err);
+    r = mi_pretokenizer_run(&st->pre, text, start, &cut, &st->cuts, err);
     for (size_t i = 0; i < st->cuts.n && r == 0; i++) {
         size_t n = 0;
 
@@ -164,21 +164,26 @@ static int encode_plain(struct mi_tokenizer_state *st, struct mi_traced text, bo
 static int encode_stretch(struct mi_tokenizer_state *st, struct mi_traced text, struct marks *marks,
                           const struct sink *sink, struct mi_error *err)
 {
-    bool continued = marks->is_continued && text.base == 0;
+    enum mi_start start = text.base > 0         ? MI_START_INSIDE
+                          : marks->is_continued ? MI_START_CONTINUED
+                                                : MI_START_FIRST;
     struct mi_added_search s = {0};
     struct marks own = *marks;
     size_t from = 0, begin = 0, end = 0;
     int32_t id;
-    int r = mi_normaliser_run(&st->normaliser, text, continued, &text, err);
+    int r = mi_normaliser_run(&st->normaliser, text, start == MI_START_CONTINUED, &text, err);
 
     while (r == 0 && (id = mi_added_next(&st->added, &st->added.normal, &text, &s, is_marked, &own,
                                          &begin, &end)) >= 0) {
         if (begin > from)
-            r = encode_plain(st, mi_traced_slice(&text, from, begin), continued, sink, err);
+            r = encode_plain(st, mi_traced_slice(&text, from, begin),
+                             from > 0 ? MI_START_INSIDE : start, sink, err);
         emit(sink, id, mi_traced_range(&text, begin, end));
         from = end;
     }
-    return r < 0 ? r : encode_plain(st, mi_traced_slice(&text, from, text.len), continued, sink, err);
+    return r < 0 ? r
+                 : encode_plain(st, mi_traced_slice(&text, from, text.len),
+                                from > 0 ? MI_START_INSIDE : start, sink, err);
 }
 
 static int encode(struct mi_tokenizer_state *st, const char *s, size_t len, struct marks marks,
@@ -275,7 +280,8 @@ bool mi_tokenizer_ends_text(const char *s, size_t len)
         "<|return|>",
         "<end_of_utterance>",
         "<|END_OF_TURN_TOKEN|>",
-        "<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+        "<\xef\xbd\x9c"
+        "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
     };
 
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)

@@ -148,12 +148,11 @@ static int check_source(const struct mi_vocab_source *v, struct mi_error *err)
 
 static void add_replace(struct mi_tokenizer_state *s, const char *what, const char *to)
 {
-    s->normaliser.step[s->normaliser.n++] =
-        (struct mi_normal_step){.kind = MI_NORMAL_REPLACE,
-                                .what = what,
-                                .what_len = strlen(what),
-                                .to = to,
-                                .to_len = strlen(to)};
+    s->normaliser.step[s->normaliser.n++] = (struct mi_normal_step){.kind = MI_NORMAL_REPLACE,
+                                                                    .what = what,
+                                                                    .what_len = strlen(what),
+                                                                    .to = to,
+                                                                    .to_len = strlen(to)};
 }
 
 /* "▁" stands for a space; <0x0A> for a byte, where there are such tokens. */
@@ -232,7 +231,8 @@ static int open_unigram(struct mi_tokenizer_state *s, const struct mi_vocab_sour
 
     *step = (struct mi_normal_step){
         .kind = MI_NORMAL_PIECE, .left = !v->no_space_prefix, .right = v->keep_spaces};
-    if (v->charmap.len > 0 && mi_charmap_init(&step->charmap, v->charmap.at, v->charmap.len, err) < 0)
+    if (v->charmap.len > 0 &&
+        mi_charmap_init(&step->charmap, v->charmap.at, v->charmap.len, err) < 0)
         return -MI_EXIT_DATA;
     s->algorithm = MI_UNIGRAM;
     s->made_unk = v->unk;

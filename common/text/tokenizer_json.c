@@ -85,10 +85,18 @@ enum {
 };
 
 static const char *const model_keys[] = {
-    "type",          "vocab",         "merges",
-    "unk_token",     "unk_id",        "fuse_unk",
-    "byte_fallback", "ignore_merges", "continuing_subword_prefix",
-    "end_of_word_suffix", "max_input_chars_per_word", "dropout",
+    "type",
+    "vocab",
+    "merges",
+    "unk_token",
+    "unk_id",
+    "fuse_unk",
+    "byte_fallback",
+    "ignore_merges",
+    "continuing_subword_prefix",
+    "end_of_word_suffix",
+    "max_input_chars_per_word",
+    "dropout",
     NULL,
 };
 
@@ -276,9 +284,8 @@ static int build_model(struct mi_json_reader *r, const struct mi_json_slice *m)
         return mi_fail_in(r->err, "model");
     st->pre.ignore_merges = st->algorithm <= MI_BPE_TEXT && is_true(m[M_IGNORE_MERGES]);
     /* Unigram joins unknown characters unless told not to, BPE when told to */
-    st->fuses_unk = st->algorithm == MI_UNIGRAM
-                        ? !m[M_FUSE_UNK].at || is_true(m[M_FUSE_UNK])
-                        : is_true(m[M_FUSE_UNK]);
+    st->fuses_unk = st->algorithm == MI_UNIGRAM ? !m[M_FUSE_UNK].at || is_true(m[M_FUSE_UNK])
+                                                : is_true(m[M_FUSE_UNK]);
     if (is_true(m[M_BYTE_FALLBACK]) && !r->is_bytes) {
         st->falls_back = true;
         (void)mi_vocab_fall_back(&st->vocab);
@@ -322,10 +329,9 @@ static int find_token(struct mi_json_reader *r, struct mi_json_slice s, int32_t 
 /* Classes whose add_bos_token overrides what tokenizer.json says. */
 static bool overrides(const char *name)
 {
-    static const char *const names[] = {"LlamaTokenizer", "LlamaTokenizerFast", "GemmaTokenizer",
-                                        "GemmaTokenizerFast", "CodeLlamaTokenizer",
-                                        "CodeLlamaTokenizerFast", "CohereTokenizer",
-                                        "CohereTokenizerFast"};
+    static const char *const names[] = {
+        "LlamaTokenizer",     "LlamaTokenizerFast",     "GemmaTokenizer",  "GemmaTokenizerFast",
+        "CodeLlamaTokenizer", "CodeLlamaTokenizerFast", "CohereTokenizer", "CohereTokenizerFast"};
 
     for (size_t i = 0; name && i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], name) == 0)
@@ -343,8 +349,8 @@ static int read_config(struct mi_json_reader *r, const char *text, size_t len)
 
     if (!text)
         return 0;
-    rc = mi_json_keys(r, (struct mi_json_slice){text, len}, "tokenizer_config.json", config_keys,
-                      c);
+    rc =
+        mi_json_keys(r, (struct mi_json_slice){text, len}, "tokenizer_config.json", config_keys, c);
     if (rc == 0)
         rc = find_token(r, c[C_BOS], &st->bos);
     if (rc == 0)
@@ -374,8 +380,8 @@ static int read_config(struct mi_json_reader *r, const char *text, size_t len)
 
 enum { T_ADDED, T_NORMALIZER, T_PRE, T_POST, T_DECODER, T_MODEL, T_N };
 
-static const char *const top_keys[] = {"added_tokens", "normalizer", "pre_tokenizer",
-                                       "post_processor", "decoder", "model", NULL};
+static const char *const top_keys[] = {
+    "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model", NULL};
 
 static void add_tokens(struct mi_json_reader *r)
 {
@@ -449,8 +455,8 @@ static struct mi_digest digest_of(const struct mi_tokenizer_state *st, const cha
     return d;
 }
 
-int mi_tokenizer_open_json(struct mi_tokenizer *t, const char *json, size_t len,
-                           const char *config, size_t config_len, struct mi_error *err)
+int mi_tokenizer_open_json(struct mi_tokenizer *t, const char *json, size_t len, const char *config,
+                           size_t config_len, struct mi_error *err)
 {
     struct mi_error own = {0};
     struct mi_json_reader r = {.err = err ? err : &own};

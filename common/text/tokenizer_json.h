@@ -13,8 +13,7 @@
  * says nothing of BOS, add_bos_token are taken from it. Both are borrowed during the call only.
  * Nothing in them is trusted: MI_EXIT_DATA with one line for what does not parse, is out of
  * range, contradicts itself, or is not supported. */
-int mi_tokenizer_open_json(struct mi_tokenizer *t, const char *json, size_t len,
-                           const char *config, size_t config_len,
-                           struct mi_error *err) MI_MUST_USE;
+int mi_tokenizer_open_json(struct mi_tokenizer *t, const char *json, size_t len, const char *config,
+                           size_t config_len, struct mi_error *err) MI_MUST_USE;
 
 #endif

@@ -31,12 +31,12 @@ struct mi_tokenizer_state {
     enum mi_algorithm algorithm;
     struct mi_vocab vocab;
     struct mi_bpe bpe;
-    uint32_t *rank;      /* [vocab.n] by falling score */
-    double *score;       /* [vocab.n] */
-    double worst;        /* score of a character without a token */
+    uint32_t *rank;           /* [vocab.n] by falling score */
+    double *score;            /* [vocab.n] */
+    double worst;             /* score of a character without a token */
     struct mi_word_tree trie; /* of what Unigram makes */
-    int32_t made_unk;    /* what text without a token becomes, -1: it is left out */
-    bool falls_back;     /* to the tokens of its bytes first */
+    int32_t made_unk;         /* what text without a token becomes, -1: it is left out */
+    bool falls_back;          /* to the tokens of its bytes first */
     bool fuses_unk, whole_newlines;
     const char *head, *prefix, *suffix; /* of a word's first part, of its others, of its last */
     size_t head_len, prefix_len, suffix_len;

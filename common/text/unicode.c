@@ -88,15 +88,12 @@ bool mi_is_punctuation(uint32_t cp)
     }
 }
 
-/* Of private characters the reference's table has the ends of the ranges only. */
 bool mi_is_control(uint32_t cp)
 {
-    if (cp == 0xe000 || cp == 0xf8ff || cp == 0xf0000 || cp == 0xffffd || cp == 0x100000 ||
-        cp == 0x10fffd)
-        return true;
     switch (category(cp)) {
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_CS: return true;
     default: return false;
     }
@@ -222,8 +219,8 @@ bool mi_form_starts(uint32_t cp, enum mi_form form)
     if (form < MI_NFKC || cp < 0xa0)
         return mi_nfc_starts(cp);
     /* a letter of half width may decompose to a mark */
-    if (utf8proc_decompose_char((utf8proc_int32_t)cp, x, 32,
-                                UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, NULL) < 1)
+    if (utf8proc_decompose_char((utf8proc_int32_t)cp, x, 32, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT,
+                                NULL) < 1)
         return mi_nfc_starts(cp);
     return mi_nfc_starts((uint32_t)x[0]);
 }

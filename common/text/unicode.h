@@ -12,14 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-bool mi_is_letter(uint32_t cp); /* \p{L} */
-bool mi_is_number(uint32_t cp); /* \p{N} */
-bool mi_is_space(uint32_t cp);  /* \p{White_Space} */
+bool mi_is_letter(uint32_t cp);      /* \p{L} */
+bool mi_is_number(uint32_t cp);      /* \p{N} */
+bool mi_is_space(uint32_t cp);       /* \p{White_Space} */
 bool mi_is_decimal(uint32_t cp);     /* \p{Nd} */
 bool mi_is_mark(uint32_t cp);        /* \p{M} */
 bool mi_is_nonspacing(uint32_t cp);  /* \p{Mn} */
 bool mi_is_punctuation(uint32_t cp); /* \p{P} and the marks of ASCII */
-bool mi_is_control(uint32_t cp);     /* what BERT drops: \p{Cc} and \p{Cf} */
+bool mi_is_control(uint32_t cp);     /* \p{C} but for unassigned ones */
 bool mi_is_word(uint32_t cp);        /* letters, marks, digits, connectors: \w */
 /* The lower case of cp in out [2]: how many code points it has. */
 int mi_lower(uint32_t cp, uint32_t *out);

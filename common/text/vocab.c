@@ -149,9 +149,8 @@ static void add_user(struct mi_vocab *v, const struct mi_vocab_tokens *src)
         if (v->type[k] != MI_TOKEN_USER || (src->is_made && !src->is_made[k]))
             continue;
         mi_buf_clear(&bytes);
-        if (!src->is_bytes ||
-            (raw.len > 0 && mi_bytemap_decode(&bytes, raw.at, raw.len) && bytes.len == raw.len &&
-             memcmp(bytes.data, raw.at, raw.len) == 0))
+        if (!src->is_bytes || (raw.len > 0 && mi_bytemap_decode(&bytes, raw.at, raw.len) &&
+                               bytes.len == raw.len && memcmp(bytes.data, raw.at, raw.len) == 0))
             add_to(v, &v->normal, (int32_t)k);
     }
     mi_buf_free(&bytes);
@@ -258,7 +257,7 @@ static int add_merge(const struct mi_vocab *v, const struct mi_vocab_merges *all
                      struct mi_buf *b, struct mi_bpe *bpe, struct mi_error *err)
 {
     struct mi_bytes m = all->merge[rank];
-    const char *space = all->left    ? m.at + all->left[rank]
+    const char *space = all->left   ? m.at + all->left[rank]
                         : m.len > 1 ? memchr(m.at + 1, ' ', m.len - 1)
                                     : NULL;
     size_t n_left = space ? (size_t)(space - m.at) : 0, cut;

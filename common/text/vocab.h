@@ -27,9 +27,9 @@ struct mi_vocab_tokens {
 
 struct mi_vocab {
     size_t n;
-    char *bytes;                /* of all tokens, one behind the other */
-    size_t *start;              /* [n + 1] in bytes */
-    char *shown;                /* the same of what they stand for; NULL: the same bytes */
+    char *bytes;   /* of all tokens, one behind the other */
+    size_t *start; /* [n + 1] in bytes */
+    char *shown;   /* the same of what they stand for; NULL: the same bytes */
     size_t *shown_start;
     unsigned char *type;        /* [n] enum mi_token_type */
     struct mi_id_table normal;  /* what the algorithm makes */

@@ -26,9 +26,17 @@ static void prepare(void)
                                        "</s>",         "ab",         "\xc4\xa0\x61"};
     struct mi_bytes tokens[256 + 6], merges[] = {{"a b", 3}, {"\xc4\xa0 a", 4}};
     int32_t types[256 + 6];
-    struct mi_vocab_source v = {.model = "gpt2", .pre = "qwen2", .tokens = tokens,
-                                .types = types, .merges = merges, .n_merges = 2, .bos = 0,
-                                .eos = 1, .eot = -1, .unk = -1, .add_bos = true};
+    struct mi_vocab_source v = {.model = "gpt2",
+                                .pre = "qwen2",
+                                .tokens = tokens,
+                                .types = types,
+                                .merges = merges,
+                                .n_merges = 2,
+                                .bos = 0,
+                                .eos = 1,
+                                .eot = -1,
+                                .unk = -1,
+                                .add_bos = true};
     struct mi_chat_model model = {.bos = "<s>", .eos = "</s>"};
     struct mi_error err = {0};
 

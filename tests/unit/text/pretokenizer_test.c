@@ -39,7 +39,7 @@ static int cut(struct mi_pretokenizer *p, const char *s, size_t len, struct mi_c
 {
     struct mi_traced in = {s, len, NULL, 0}, out;
 
-    return mi_pretokenizer_run(p, in, false, &out, cuts, err);
+    return mi_pretokenizer_run(p, in, MI_START_FIRST, &out, cuts, err);
 }
 
 static void test_kind(const char *name)
@@ -81,8 +81,7 @@ static void cuts_are(const char *name, const char *s, const char *want)
     struct mi_buf b = {0};
     struct mi_error err = {0};
 
-    if (mi_pretokenizer_open(&p, name, false, &err) == 0 &&
-        cut(&p, s, strlen(s), &c, &err) == 0) {
+    if (mi_pretokenizer_open(&p, name, false, &err) == 0 && cut(&p, s, strlen(s), &c, &err) == 0) {
         for (size_t i = 0; i < c.n; i++) {
             mi_buf_add_text(&b, i ? "|" : "");
             mi_buf_add(&b, s + c.piece[i].begin, c.piece[i].end - c.piece[i].begin);

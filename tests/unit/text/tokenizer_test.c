@@ -310,9 +310,8 @@ int main(void)
     test_refusals(&a, item(families, 0));
     test_control_merge();
     ok(mi_tokenizer_default_bos("gpt2", "llama-bpe") &&
-           !mi_tokenizer_default_bos("gpt2", "gpt-2") &&
-           !mi_tokenizer_default_bos(NULL, NULL) && !mi_tokenizer_default_bos("?", "?") &&
-           mi_tokenizer_default_bos("llama", NULL),
+           !mi_tokenizer_default_bos("gpt2", "gpt-2") && !mi_tokenizer_default_bos(NULL, NULL) &&
+           !mi_tokenizer_default_bos("?", "?") && mi_tokenizer_default_bos("llama", NULL),
        "which pre-tokenizers mean that BOS is added");
     mi_free(got.at);
     mi_arena_free(&a);
