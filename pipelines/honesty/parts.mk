@@ -33,6 +33,6 @@ $O/paths.mi: $O/paths.jsonl $O/steer.mi $(MODEL)
 
 # ---- X15 single units that go with the instruction -------------------------------------------------
 $O/acts-units.mi: $P/test.jsonl $(MODEL) | $O
-	$(CAPTURE) --at 'mlp_post:*' --pos $(READ) --dtype f16 $< -o $@
+	$(CAPTURE) --at 'mlp_post:*' --pos last --dtype f16 $< -o $@
 $O/units.mi: $O/acts-units.mi
-	$(PROBE) units -s $(SEED) --sides $(SIDES) --pool last $< -o $@
+	$(PROBE) units -s $(SEED) --sides $(SIDES) $< -o $@

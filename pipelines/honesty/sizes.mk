@@ -32,7 +32,7 @@ METHOD       := mean-diff
 DRAWS        := 20
 CONTROLS     := 0 1 2 3 4
 # doses in units of the distance between the sides; the dose of the verdicts
-DOSES        := 0.5 1 1.5 2 4
+DOSES        := -4 -2 -1.5 -1 -0.5 0.5 1 1.5 2 4
 DOSE         := 1.5
 
 # ---- texts ----------------------------------------------------------------------------------

@@ -24,8 +24,7 @@ AT = resid_post:$$(cat $O/layer)
 # the length that the dose of the verdicts adds
 LONG = $$(jq '. * $(DOSE)' $O/length)
 $O/edits-dose: $O/steer.mi $O/layer
-	for c in $(DOSES); do for s in '' -; do \
-	  echo "$$s$$c=add $(AT) $O/steer.mi * $$s$$c scale @ $(INJECT)"; done; done >$@
+	for c in $(DOSES); do echo "$$c=add $(AT) $O/steer.mi * $$c scale @ $(INJECT)"; done >$@
 # the direction and controls as long as it; a sign that turns answers over
 $O/edits-add $O/edits-sub: $O/length $(CONTROLLED)
 	{ echo "honesty=add $(AT) $O/steer.mi * $(if $(filter %sub,$@),-)$(LONG) @ $(INJECT)"; \
