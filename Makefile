@@ -249,6 +249,7 @@ fixtures:
 	$(PYTHON) fixtures/organism/train.py --threads 1 $(BUILD)/organism
 	$(PYTHON) fixtures/organism/export.py $(BUILD)/organism fixtures/organism/organism.gguf
 	cp $(BUILD)/organism/behaviour.json fixtures/organism/
+	$(PYTHON) fixtures/organism/prompts.py fixtures/organism/prompts
 ## fuzz: build the fuzz targets with clang, one program for each parser, in build/fuzz/fuzz
 fuzz:
 	$(AGAIN) MODE=fuzz OPENMP=0 CC=clang WERROR=0 fuzz-build
