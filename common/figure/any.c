@@ -124,7 +124,16 @@ static bool add_map(struct mi_page *p, const struct mi_value *bodies)
     return true;
 }
 
-static void add_bars(struct mi_page *p, const struct mi_value *bodies)
+/* Shares are shown on the whole of their range. */
+static void set_range(struct mi_chart *c, const struct mi_metric *m)
+{
+    if (!m || strcmp(m->unit, "share") != 0 || isinf(m->lowest) || isinf(m->highest))
+        return;
+    c->from = m->lowest;
+    c->to = m->highest;
+}
+
+static void add_bars(struct mi_page *p, const struct mi_value *bodies, const struct mi_metric *m)
 {
     struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_BARS);
     struct mi_buf subject = {0};
@@ -143,6 +152,8 @@ static void add_bars(struct mi_page *p, const struct mi_value *bodies)
     if ((size_t)c->n_x < n) /* two records of one subject: the table tells them apart */
         return;
     c->series[0].is_control = false;
+    if (m && m->lowest >= 0) /* bars of differences begin at zero */
+        set_range(c, m);
     mi_page_chart(p, c);
 }
 
@@ -157,5 +168,5 @@ void mi_figure_any(struct mi_page *p, const struct mi_value *bodies, const struc
         if (add_lines(p, bodies, keys[i], m))
             return;
     if (n > 1 && n <= MOST_BARS)
-        add_bars(p, bodies);
+        add_bars(p, bodies, m);
 }

@@ -43,9 +43,9 @@ int mi_chart_x(struct mi_chart *c, const char *label)
     c->x_at = grow(c->arena, c->x_at, &cap_at, n, sizeof *c->x_at);
     c->cap_x = cap;
     c->x[n] = mi_arena_dup(c->arena, label, strlen(label));
-    c->x_at[n] = (double)strtol(label, &end, 10);
-    c->is_numeric = c->is_numeric && *label && *end == '\0' && strspn(label, "-0123456789") > 0 &&
-                    label[strspn(label, "-0123456789")] == '\0';
+    c->x_at[n] = strtod(label, &end);
+    c->is_numeric = c->is_numeric && *label && *end == '\0' &&
+                    label[strspn(label, c->takes_reals ? "-+.0123456789" : "-0123456789")] == '\0';
     return c->n_x++;
 }
 

@@ -27,6 +27,7 @@ struct mi_chart {
     const char *title, *x_title, *y_title; /* NULL: none */
     double from, to;                       /* ends of the axis of values; NAN: as the data are */
     double chance;                         /* what a blind guess gets; NAN: none */
+    bool takes_reals;                      /* set before the places: "0.5" is a number too */
     bool is_numeric;                       /* the places are numbers, x_at */
     const char **x;                        /* [n_x] labels */
     double *x_at;                          /* [n_x] */
@@ -38,7 +39,7 @@ struct mi_chart {
 
 struct mi_chart *mi_chart_new(struct mi_arena *a, enum mi_chart_kind kind);
 /* The number of the place with this label, added when it is new. The axis is one of numbers
- * while all labels are whole numbers. */
+ * while all labels are whole numbers, or numbers where it takes_reals. */
 int mi_chart_x(struct mi_chart *c, const char *label);
 /* The series of this name, added when it is new. Its address changes with the next one. */
 struct mi_series *mi_chart_series(struct mi_chart *c, const char *name);

@@ -48,7 +48,7 @@ static struct mi_value places(struct mi_arena *a, const struct mi_chart *c)
     struct mi_value v = mi_array();
 
     for (int i = 0; i < c->n_x; i++)
-        mi_push(a, &v, c->is_numeric ? mi_int((int64_t)c->x_at[i]) : mi_plotly_text(a, c->x[i]));
+        mi_push(a, &v, c->is_numeric ? number(c->x_at[i]) : mi_plotly_text(a, c->x[i]));
     return v;
 }
 
@@ -200,6 +200,7 @@ static struct mi_value heat(struct mi_arena *a, const struct mi_chart *c)
     struct mi_value data = mi_array(), t = mi_map(), z = mi_array(), rows = mi_array();
     struct mi_value tips = mi_array(), bar = mi_map();
     double most = 0, least = c->from < 0 ? c->from : 0;
+    bool is_signed;
 
     for (int i = 0; i < c->n; i++) {
         const struct mi_series *s = &c->series[i];
@@ -222,8 +223,9 @@ static struct mi_value heat(struct mi_arena *a, const struct mi_chart *c)
     mi_set(a, &t, "text", tips);
     mi_set(a, &t, "zmin", number(least < 0 ? -most : isnan(c->from) ? 0 : c->from));
     mi_set(a, &t, "zmax", number(most > 0 ? most : 1));
-    mi_set(a, &t, "colorscale", mi_str(least < 0 ? "RdBu" : "Blues"));
-    mi_set(a, &t, "meta", mi_str(least < 0 ? "diverging" : "sequential"));
+    is_signed = least < 0 || !isnan(c->chance); /* chance in the middle */
+    mi_set(a, &t, "colorscale", mi_str(is_signed ? "RdBu" : "Blues"));
+    mi_set(a, &t, "meta", mi_str(is_signed ? "diverging" : "sequential"));
     mi_set(a, &t, "colorbar", bar);
     mi_set(a, &t, "xgap", mi_int(1));
     mi_set(a, &t, "ygap", mi_int(1));
@@ -286,9 +288,14 @@ static void add_axes(struct mi_arena *a, struct mi_value *layout, const struct m
         mi_set(a, &places_axis, "type", mi_str("category"));
     } else if (c->kind == MI_CHART_HEAT) {
         mi_set(a, &values, "type", mi_str("category"));
+        mi_set(a, &values, "showgrid", mi_bool(false));
+        mi_set(a, &places_axis, "showgrid", mi_bool(false));
+        if (c->n <= MOST_ROWS)
+            mi_set(a, &values, "dtick", mi_int(1));
         if (!c->is_numeric && c->n_x > 12) /* else labels wrap into each other */
             mi_set(a, &places_axis, "tickangle", mi_int(-60));
-    } else if (!isnan(c->from) && !isnan(c->to)) {
+    }
+    if (c->kind != MI_CHART_HEAT && !isnan(c->from) && !isnan(c->to)) {
         struct mi_value range = mi_array();
 
         mi_push(a, &range, number(c->from));

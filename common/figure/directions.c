@@ -102,6 +102,7 @@ static void add_chart(struct mi_page *p, const struct mi_value *bodies, size_t f
     const struct mi_value *body = &bodies->as.array.item[first];
     struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_LINES);
     bool has_any = false;
+    double least = 0;
     char text[64];
 
     for (int turn = 0; turn < 2; turn++)
@@ -122,10 +123,11 @@ static void add_chart(struct mi_page *p, const struct mi_value *bodies, size_t f
             s = mi_chart_series(c, mi_get_str(other, "method", ""));
             s->y[mi_chart_x(c, text)] = v->as.real;
             has_any = true;
+            least = v->as.real < least ? v->as.real : least;
         }
     c->title = title;
     c->x_title = "layer";
-    c->from = is_share ? 0 : (double)NAN;
+    c->from = !is_share ? (double)NAN : least < 0 ? -1 : 0;
     c->to = is_share ? 1 : (double)NAN;
     if (has_any && c->n_x > 2)
         mi_page_chart(p, c);

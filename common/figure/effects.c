@@ -171,6 +171,46 @@ static void add_lines(struct mi_page *p, const struct group *g)
     mi_page_chart(p, c);
 }
 
+static int compare_doses(const void *a, const void *b)
+{
+    double x = strtod(*(const char *const *)a, NULL), y = strtod(*(const char *const *)b, NULL);
+
+    return (x > y) - (x < y);
+}
+
+/* Variants that are all numbers: doses, or layers. */
+static bool has_doses(const struct group *g)
+{
+    struct mi_arena a = {0};
+    struct mi_chart *c = mi_chart_new(&a, MI_CHART_LINES);
+    bool has;
+
+    c->takes_reals = true;
+    for (size_t i = 0; g->shape == BY_VARIANT && i < g->n; i++)
+        mi_chart_x(c, mi_get_str(g->record[i], "variant", ""));
+    has = c->n_x > 2 && c->n_x == (int)g->n && c->is_numeric;
+    mi_arena_free(&a);
+    return has;
+}
+
+static void add_doses(struct mi_page *p, const struct group *g)
+{
+    struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_LINES);
+    struct mi_series *s;
+
+    c->takes_reals = true;
+    for (size_t i = 0; i < g->n; i++)
+        mi_chart_x(c, mi_get_str(g->record[i], "variant", ""));
+    qsort(c->x, (size_t)c->n_x, sizeof *c->x, compare_doses);
+    for (int k = 0; k < c->n_x; k++)
+        c->x_at[k] = strtod(c->x[k], NULL);
+    s = mi_chart_series(c, "");
+    for (size_t i = 0; i < g->n; i++)
+        set_point(g, s, mi_chart_x(c, mi_get_str(g->record[i], "variant", "")), g->record[i]);
+    c->x_title = "variant";
+    mi_page_chart(p, c);
+}
+
 static const struct group *sorted; /* what compare_size looks at */
 
 static int compare_size(const void *a, const void *b)
@@ -300,13 +340,16 @@ static void add_group(struct mi_page *p, const struct mi_source *s, struct group
         n_shares += !isnan(mi_get_real(g->record[i], "effect", (double)NAN));
     g->is_difference = n_shares == 0;
     add_title(p, g);
-    if (g->shape == BY_LAYER && g->n > 2)
+    if (has_doses(g))
+        add_doses(p, g);
+    else if (g->shape == BY_LAYER && g->n > 2)
         add_lines(p, g);
     else if (g->shape != BY_VARIANT && g->n > 2)
         add_map(p, s, g);
     if (g->n > 2 && g->shape != BY_VARIANT && !mi_is(mi_get(g->record[0], "draw"), MI_INT))
         add_spread(p, g);
-    add_largest(p, s, g);
+    if (!has_doses(g))
+        add_largest(p, s, g);
     for (size_t i = 0; i < g->n; i++)
         mi_push(&p->arena, &some, *g->record[i]);
     mi_table_of_records(&t, &some, skip, false);

@@ -21,18 +21,42 @@ static void add_plain(struct mi_page *p, const struct mi_source *s)
     mi_page_table(p, &t);
 }
 
+/* Scores without a view of their own, which streams of one section show together. */
+static bool is_shared(const struct mi_value *body)
+{
+    return !mi_is_scan(body) && !mi_is_own(body) && !mi_is_card(body);
+}
+
+static void add_scores(struct mi_page *p, const struct mi_source *s,
+                       const struct mi_report_options *opt)
+{
+    struct mi_value own = mi_array();
+
+    mi_figure_scan(p, s, opt->n_texts);
+    for (size_t i = 0; i < s->bodies.as.array.n; i++)
+        if (!mi_is_scan(&s->bodies.as.array.item[i]) && !is_shared(&s->bodies.as.array.item[i]))
+            mi_push(&p->arena, &own, s->bodies.as.array.item[i]);
+    mi_figure_scores(p, &own, opt->metric);
+}
+
+static void add_shared(struct mi_page *p, const struct mi_source *s, int n,
+                       const struct mi_report_options *opt)
+{
+    struct mi_value shared = mi_array();
+
+    for (int i = 0; i < n; i++)
+        for (size_t k = 0; is_content(&s[i], "score") && k < s[i].bodies.as.array.n; k++)
+            if (is_shared(&s[i].bodies.as.array.item[k]))
+                mi_push(&p->arena, &shared, s[i].bodies.as.array.item[k]);
+    mi_figure_scores(p, &shared, opt->metric);
+}
+
 static void add_body(struct mi_page *p, const struct mi_source *s,
                      const struct mi_report_options *opt)
 {
-    if (is_content(s, "score")) {
-        struct mi_value rest = mi_array();
-
-        mi_figure_scan(p, s, opt->n_texts);
-        for (size_t i = 0; i < s->bodies.as.array.n; i++)
-            if (!mi_is_scan(&s->bodies.as.array.item[i]))
-                mi_push(&p->arena, &rest, s->bodies.as.array.item[i]);
-        mi_figure_scores(p, &rest, opt->metric);
-    } else if (is_content(s, "dir"))
+    if (is_content(s, "score"))
+        add_scores(p, s, opt);
+    else if (is_content(s, "dir"))
         mi_figure_directions(p, &s->bodies);
     else if (is_content(s, "effect"))
         mi_figure_effects(p, s);
@@ -67,6 +91,7 @@ static void add_section(struct mi_page *p, const struct mi_source *s, int n,
     for (int i = 0; i < n; i++)
         if (!is_content(&s[i], "run"))
             add_body(p, &s[i], opt);
+    add_shared(p, s, n, opt);
     mi_free(run);
 }
 
@@ -79,6 +104,15 @@ static bool is_said(const struct mi_source *s)
         if (!is_content(s, "score") || !mi_is_card(&s->bodies.as.array.item[i]))
             return false;
     return s->others.as.array.n > 0 || s->bodies.as.array.n > 0;
+}
+
+static bool are_said(const struct mi_source *s, int n)
+{
+    int i = 0;
+
+    while (i < n && is_said(&s[i]))
+        i++;
+    return i == n;
 }
 
 static void add_findings(struct mi_page *p, const struct mi_source *s, int n)
@@ -111,7 +145,7 @@ void mi_report_page(struct mi_page *p, const struct mi_source *s, int n,
 
         while (k < n && is_together(&s[i], &s[k]))
             k++;
-        if (k > i + 1 || !is_said(&s[i]))
+        if (!are_said(&s[i], k - i))
             add_section(p, &s[i], k - i, opt);
         i = k;
     }

@@ -71,22 +71,63 @@ static bool has_same_tokens(const struct row *a, const struct row *b)
 
 /* ---- the legend ----------------------------------------------------------------------- */
 
-/* "A: add resid_post:10-20 ... @ all", or "A: no edits". */
+/* The file without folder and ending. */
+static void add_name(struct mi_buf *b, const char *name)
+{
+    const char *slash = strrchr(name, '/'), *dot;
+
+    name = slash ? slash + 1 : name;
+    dot = strrchr(name, '.');
+    mi_buf_add(b, name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
+}
+
+/* An edit with its digests cut to eight digits: what they name stands in the provenance. */
+static void add_edit(struct mi_buf *b, struct mi_text text)
+{
+    enum { DIGEST = 32, SHOWN = 8 };
+
+    for (size_t i = 0; i < text.len;) {
+        size_t n = 0;
+
+        while (i + n < text.len && memchr("0123456789abcdef", text.at[i + n], 16))
+            n++;
+        mi_buf_add(b, text.at + i, n == DIGEST ? SHOWN : n ? n : 1);
+        if (n == DIGEST)
+            mi_buf_add_text(b, "...");
+        i += n ? n : 1;
+    }
+}
+
+/* An option of the step that made the stream, or NULL. */
+static const char *find_option(const struct mi_source *s, const char *name)
+{
+    const struct mi_value *steps = mi_get(&s->header, "provenance");
+
+    if (!mi_is(steps, MI_ARRAY) || steps->as.array.n == 0)
+        return NULL;
+    return mi_get_str(mi_get(&steps->as.array.item[steps->as.array.n - 1], "options"), name, NULL);
+}
+
+/* "A, plain: add resid_post:10-20 ... @ all", or "A, plain: no edits". */
 static void add_legend(struct mi_page *p, const struct mi_source *const *s, int n)
 {
     for (int i = 0; i < n; i++) {
         const struct mi_value *edits = mi_get(mi_get(&s[i]->header, "edits"), "edits");
         struct mi_buf b = {0};
 
-        mi_buf_addf(&b, "%c: ", 'A' + i % 26);
+        mi_buf_addf(&b, "%c, ", 'A' + i % 26);
+        add_name(&b, s[i]->name);
+        mi_buf_add_text(&b, ": ");
         if (!mi_is(edits, MI_ARRAY) || edits->as.array.n == 0)
             mi_buf_add_text(&b, "no edits");
         for (size_t k = 0; mi_is(edits, MI_ARRAY) && k < edits->as.array.n; k++) {
             struct mi_text text = bytes_of(&edits->as.array.item[k]);
 
             mi_buf_add_text(&b, k ? "; " : "");
-            mi_buf_add(&b, text.at, text.len);
+            add_edit(&b, text);
         }
+        if (find_option(s[i], "cache-from"))
+            mi_buf_addf(&b, "; keys and values from: %s", find_option(s[i], "cache-from"));
         mi_page_say(p, MI_PART_NOTE, b.data, b.len);
         mi_buf_free(&b);
     }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TEXTS = 12, MOST_COLUMNS = 4 };
+enum { MOST_TEXTS = 12, MOST_COLUMNS = 4, MOST_DISTANCES = 2 };
 static const double share_in_scale = 0.95;
 
 /* Records of one method: of all prompts and layers. */
@@ -16,7 +16,8 @@ struct scan {
     const struct mi_source *s;
     const struct mi_value **record; /* [n] */
     size_t n;
-    double scale; /* where the colours end */
+    double scale;  /* where the colours end */
+    double beyond; /* share of the figures that lie further out */
     bool has_mean;
     int n_layers;
 };
@@ -75,12 +76,13 @@ static int compare_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The first tokens of a text may be many times larger than all others: colours end where most
- * of the figures have been. */
+/* In distances of the sides: four times as far from the threshold as the sides' means. Else
+ * colours end where most of the figures have been, for the first tokens of a text may be many
+ * times larger than all others. */
 static void set_scale(struct scan *sc)
 {
     double *size = NULL;
-    size_t n = 0, cap = 0;
+    size_t n = 0, cap = 0, n_beyond = 0;
 
     for (size_t i = 0; i < sc->n; i++)
         for (size_t k = 0; k < length_of(sc->record[i]); k++) {
@@ -94,6 +96,11 @@ static void set_scale(struct scan *sc)
         qsort(size, n, sizeof *size, compare_size);
     sc->scale = n ? size[(size_t)ceil(share_in_scale * (double)n) - 1] : 1;
     sc->scale = sc->scale > 0 ? sc->scale : 1;
+    if (n && strcmp(mi_get_str(sc->record[0], "metric", ""), "projection_scaled") == 0)
+        sc->scale = MOST_DISTANCES;
+    for (size_t i = 0; i < n; i++)
+        n_beyond += size[i] > sc->scale;
+    sc->beyond = n ? (double)n_beyond / (double)n : 0;
     mi_free(size);
 }
 
@@ -282,7 +289,29 @@ static void add_title(struct mi_page *p, const struct scan *sc)
         "%s: %s. Orange (+, #) is towards %.*s, blue (-, =) towards %s. Colours end at %.3g; "
         "%.0f %% of the figures lie beyond.",
         metric, m ? m->formula : "", *sides ? (int)first : 17, *sides ? sides : "the positive side",
-        sides[first] ? sides + first + 1 : "the other side", sc->scale, 100 * (1 - share_in_scale));
+        sides[first] ? sides + first + 1 : "the other side", sc->scale, 100 * sc->beyond);
+}
+
+/* Which layers the coloured texts are the mean of. */
+static void say_layers(struct mi_page *p, const struct scan *sc)
+{
+    struct mi_buf b = {0};
+    size_t i = 0;
+
+    while (i < sc->n && !is_mean(sc->record[i]))
+        i++;
+    if (i == sc->n)
+        return;
+    for (size_t k = 0; k < mi_get(sc->record[i], "layers")->as.array.n; k++) {
+        const struct mi_value *v = &mi_get(sc->record[i], "layers")->as.array.item[k];
+
+        mi_buf_addf(&b, "%s%lld", k ? ", " : "",
+                    (long long)(mi_is(v, MI_INT) ? v->as.integer : -1));
+    }
+    mi_page_sayf(p, MI_PART_ASIDE, "Texts show %slayer%s %s.",
+                 strchr(mi_buf_text(&b), ',') ? "the mean over " : "",
+                 strchr(mi_buf_text(&b), ',') ? "s" : "", mi_buf_text(&b));
+    mi_buf_free(&b);
 }
 
 static bool is_first_of_prompt(const struct scan *sc, size_t i)
@@ -306,6 +335,7 @@ static void add_scan(struct mi_page *p, const struct scan *sc, int n_texts)
     int most = n_texts ? n_texts : MOST_TEXTS, n_prompts = 0, n_shown = 0;
 
     add_title(p, sc);
+    say_layers(p, sc);
     for (size_t i = 0; i < sc->n; i++) {
         const char *id = mi_get_str(sc->record[i], "id", "");
 

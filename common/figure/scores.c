@@ -11,7 +11,7 @@
 
 static const char *const probe_metrics[] = {"accuracy", "pair_accuracy", "auroc"};
 static const char *const controls[] = {"random", "shuffled", "permuted"};
-enum { N_METRICS = 3, N_CONTROLS = 3, N_VIEWS = 4 };
+enum { N_METRICS = 3, N_CONTROLS = 3, N_VIEWS = 5 };
 
 /* The records by what they speak of. */
 struct index {
@@ -218,7 +218,25 @@ static void set_point(struct mi_series *s, int k, const struct mi_value *rec)
     s->hi[k] = mi_get_real(rec, "hi", (double)NAN);
 }
 
-static void add_chart(struct mi_page *p, struct index *x, const struct series *s,
+/* A line of the method, or of a control where c says so. */
+static void add_line(struct mi_chart *chart, struct index *x, const struct series *s,
+                     const char *metric, int c)
+{
+    struct mi_series *line = mi_chart_series(chart, c < 0 ? s->method : controls[c]);
+    char text[64];
+
+    line->is_control = c >= 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct mi_value *body = &x->bodies->as.array.item[s->row[i]];
+
+        set_point(line, mi_chart_x(chart, place_label(body, text, sizeof text)),
+                  c < 0 ? find(x, body, s->method, metric, "")
+                        : find_control(x, body, s->method, metric, c));
+    }
+}
+
+/* One chart of series [n] that share their places; the controls are those of the first. */
+static void add_chart(struct mi_page *p, struct index *x, const struct series *s, int n,
                       const char *metric)
 {
     const struct mi_metric *m = mi_metric_find(metric);
@@ -233,23 +251,14 @@ static void add_chart(struct mi_page *p, struct index *x, const struct series *s
     c->from = 0;
     c->to = 1;
     c->chance = m ? m->chance : 0.5;
-    for (size_t i = 0; i < s->n; i++)
-        mi_chart_x(c, place_label(&x->bodies->as.array.item[s->row[i]], text, sizeof text));
-    for (int k = -1; k < N_CONTROLS; k++) {
-        struct mi_series *line;
-
-        if (k >= 0 && !has_control[k])
-            continue;
-        line = mi_chart_series(c, k < 0 ? s->method : controls[k]);
-        line->is_control = k >= 0;
-        for (size_t i = 0; i < s->n; i++) {
-            const struct mi_value *body = &x->bodies->as.array.item[s->row[i]];
-
-            set_point(line, mi_chart_x(c, place_label(body, text, sizeof text)),
-                      k < 0 ? find(x, body, s->method, metric, "")
-                            : find_control(x, body, s->method, metric, k));
-        }
-    }
+    for (int k = 0; k < n; k++)
+        for (size_t i = 0; i < s[k].n; i++)
+            mi_chart_x(c, place_label(&x->bodies->as.array.item[s[k].row[i]], text, sizeof text));
+    for (int k = 0; k < n; k++)
+        add_line(c, x, &s[k], metric, -1);
+    for (int k = 0; k < N_CONTROLS; k++)
+        if (has_control[k])
+            add_line(c, x, s, metric, k);
     mi_page_chart(p, c);
 }
 
@@ -275,14 +284,62 @@ static void add_title(struct mi_page *p, const struct mi_value *body, const char
     mi_buf_free(&b);
 }
 
+/* Do both stand at the same site and positions, of whatever method? */
+static bool is_mate(const struct mi_value *a, const struct mi_value *b)
+{
+    static const char *const keys[] = {"site", "position"};
+
+    for (int i = 0; i < 2; i++)
+        if (strcmp(mi_get_str(a, keys[i], ""), mi_get_str(b, keys[i], "")) != 0)
+            return false;
+    return is_probe(a) && is_probe(b) && !mi_get_str(a, "control", NULL) &&
+           !mi_get_str(b, "control", NULL);
+}
+
+/* All methods at the same places in one chart, before their tables; nothing of a lone one. */
+static bool add_mates(struct mi_page *p, struct index *x, size_t first, const char *metric)
+{
+    const struct mi_value *bodies = x->bodies, *of = &bodies->as.array.item[first];
+    const char *position = mi_get_str(of, "position", NULL);
+    struct series *s = NULL;
+    size_t cap = 0;
+    int n = 0;
+    bool is_first = true;
+
+    for (size_t i = 0; i < bodies->as.array.n; i++) {
+        const struct mi_value *body = &bodies->as.array.item[i];
+        bool is_new = is_mate(of, body);
+
+        is_first = is_first && !(is_new && i < first);
+        for (int k = 0; k < n && is_new; k++)
+            is_new = strcmp(s[k].method, mi_get_str(body, "method", "")) != 0;
+        if (!is_new)
+            continue;
+        s = mi_grow(s, &cap, (size_t)n + 1, sizeof *s);
+        s[n] = (struct series){0};
+        collect(&s[n++], bodies, i);
+    }
+    if (n > 1 && is_first) {
+        mi_page_sayf(p, MI_PART_TITLE, "%s%s%s: %d methods", mi_get_str(of, "site", ""),
+                     position ? ", " : "", position ? position : "", n);
+        add_chart(p, x, s, n, metric);
+    }
+    for (int k = 0; k < n; k++)
+        mi_free(s[k].row);
+    mi_free(s);
+    return n > 1;
+}
+
 static void add_series(struct mi_page *p, struct index *x, size_t first, const char *metric)
 {
     struct series s = {0};
+    bool has_mates = add_mates(p, x, first, metric);
 
     collect(&s, x->bodies, first);
     add_title(p, &x->bodies->as.array.item[first], metric);
     add_table(p, x, &s, metric);
-    add_chart(p, x, &s, metric);
+    if (!has_mates)
+        add_chart(p, x, &s, 1, metric);
     mi_free(s.row);
 }
 
@@ -291,14 +348,23 @@ static void add_series(struct mi_page *p, struct index *x, size_t first, const c
 static bool has_own_view(const struct mi_value *body)
 {
     return mi_is_unembed(body) || mi_is_attribution(body) || mi_is_transfer(body) ||
-           mi_is_card(body);
+           mi_is_spread(body) || mi_is_card(body);
+}
+
+bool mi_is_own(const struct mi_value *body)
+{
+    return is_probe(body) || has_own_view(body);
 }
 
 /* The views that come once, at the first record of their kind. */
 static bool add_view(struct mi_page *p, const struct mi_value *bodies, const struct mi_value *body,
                      bool seen[N_VIEWS], const char *metric)
 {
-    int kind = mi_is_unembed(body) ? 0 : mi_is_attribution(body) ? 1 : mi_is_transfer(body) ? 2 : 3;
+    int kind = mi_is_unembed(body)       ? 0
+               : mi_is_attribution(body) ? 1
+               : mi_is_transfer(body)    ? 2
+               : mi_is_spread(body)      ? 3
+                                         : 4;
 
     if (!has_own_view(body))
         return false;
@@ -308,6 +374,8 @@ static bool add_view(struct mi_page *p, const struct mi_value *bodies, const str
         mi_figure_attribution(p, bodies);
     else if (!seen[kind] && kind == 2)
         mi_figure_transfer(p, bodies, metric);
+    else if (!seen[kind] && kind == 3)
+        mi_figure_spread(p, bodies);
     seen[kind] = true;
     return true;
 }

@@ -280,6 +280,40 @@ static bool is_nil_everywhere(const struct mi_value *bodies, const char *key)
     return true;
 }
 
+/* Figures and the keys of their intervals. */
+static const struct interval {
+    const char *key, *lo, *hi;
+} intervals[] = {{"value", "lo", "hi"},
+                 {"effect", "lo", "hi"},
+                 {"difference", "difference_lo", "difference_hi"}};
+
+static bool is_end(const char *key)
+{
+    static const char *const ends[] = {"lo", "hi", "difference_lo", "difference_hi", NULL};
+
+    return is_listed(ends, key);
+}
+
+/* "0.81 [0.77, 0.86]". */
+static void add_figure(struct mi_table *t, const struct mi_value *body, const char *key)
+{
+    const struct mi_value *v = mi_get(body, key);
+    char text[120];
+
+    for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++) {
+        double lo = mi_get_real(body, intervals[i].lo, (double)NAN);
+        double hi = mi_get_real(body, intervals[i].hi, (double)NAN);
+
+        if (strcmp(key, intervals[i].key) != 0 || isnan(lo) || isnan(hi) ||
+            isnan(mi_get_real(body, key, (double)NAN)))
+            continue;
+        snprintf(text, sizeof text, "%.4g [%.3g, %.3g]", mi_get_real(body, key, 0), lo, hi);
+        mi_table_str(t, text);
+        return;
+    }
+    mi_table_value(t, v, false);
+}
+
 void mi_table_of_records(struct mi_table *t, const struct mi_value *bodies, const char *const *skip,
                          bool is_exact)
 {
@@ -290,7 +324,7 @@ void mi_table_of_records(struct mi_table *t, const struct mi_value *bodies, cons
 
         for (size_t k = 0; k < body->as.map.n; k++) {
             const char *key = body->as.map.member[k].key;
-            bool is_known = is_listed(skip, key);
+            bool is_known = is_listed(skip, key) || (!is_exact && is_end(key));
 
             for (int c = 0; c < t->n_columns && !is_known; c++)
                 is_known = strcmp(t->column[c].title, key) == 0;
@@ -300,5 +334,8 @@ void mi_table_of_records(struct mi_table *t, const struct mi_value *bodies, cons
     }
     for (size_t i = 0; i < n; i++)
         for (int c = 0; c < t->n_columns; c++)
-            mi_table_value(t, mi_get(&bodies->as.array.item[i], t->column[c].title), is_exact);
+            if (is_exact)
+                mi_table_value(t, mi_get(&bodies->as.array.item[i], t->column[c].title), true);
+            else
+                add_figure(t, &bodies->as.array.item[i], t->column[c].title);
 }

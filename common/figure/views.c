@@ -118,7 +118,8 @@ void mi_figure_unembed(struct mi_page *p, const struct mi_value *bodies)
 bool mi_is_attribution(const struct mi_value *body)
 {
     return has_metric(body, "contribution") || has_metric(body, "contribution_diff") ||
-           has_metric(body, "participation_ratio") || has_metric(body, "sum_error");
+           (has_metric(body, "participation_ratio") && !mi_is_spread(body)) ||
+           has_metric(body, "sum_error");
 }
 
 static int compare_size(const void *a, const void *b)
@@ -226,6 +227,69 @@ void mi_figure_attribution(struct mi_page *p, const struct mi_value *bodies)
     mi_free(part);
 }
 
+/* ---- spread ------------------------------------------------------------------------- */
+
+static const char *const spread_metrics[] = {"participation_ratio", "components_50",
+                                             "components_80", "components_90"};
+
+bool mi_is_spread(const struct mi_value *body)
+{
+    bool is_metric = false;
+
+    for (int i = 0; i < 4; i++)
+        is_metric = is_metric || has_metric(body, spread_metrics[i]);
+    return is_metric && mi_get(body, "over") && mi_get(body, "subject");
+}
+
+static void add_spread_cell(struct mi_table *t, const struct mi_value *body)
+{
+    double lo = mi_get_real(body, "lo", (double)NAN);
+    char text[96];
+
+    snprintf(text, sizeof text, isnan(lo) ? "%.3g" : "%.3g [%.3g, %.3g]",
+             mi_get_real(body, "value", (double)NAN), lo, mi_get_real(body, "hi", (double)NAN));
+    mi_table_str(t, body ? text : "");
+}
+
+void mi_figure_spread(struct mi_page *p, const struct mi_value *bodies)
+{
+    static const char *const titles[] = {"patched",        "by",   "of",   "parts",
+                                         "as equal parts", "50 %", "80 %", "90 %"};
+    static const char *const keys[] = {"site", "method", "subject", "at",
+                                       "to",   "over",   "head",    NULL};
+    struct mi_table t = {0};
+
+    for (int i = 0; i < 8; i++)
+        mi_table_column(&t, titles[i], i >= 3);
+    for (size_t i = 0; i < bodies->as.array.n; i++) {
+        const struct mi_value *body = &bodies->as.array.item[i];
+
+        if (!mi_is_spread(body) || !has_metric(body, spread_metrics[0]))
+            continue;
+        mi_table_str(&t, mi_get_str(body, "site", ""));
+        mi_table_str(&t, mi_get_str(body, "over", ""));
+        mi_table_str(&t, mi_get_str(body, "subject", ""));
+        mi_table_int(&t, mi_get_int(body, "n", 0));
+        add_spread_cell(&t, body);
+        for (int m = 1; m < 4; m++) {
+            const struct mi_value *other = NULL;
+
+            for (size_t k = i + 1; k < bodies->as.array.n && !other; k++)
+                if (has_metric(&bodies->as.array.item[k], spread_metrics[m]) &&
+                    is_same(&bodies->as.array.item[k], body, keys))
+                    other = &bodies->as.array.item[k];
+            add_spread_cell(&t, other);
+        }
+    }
+    mi_page_sayf(p, MI_PART_TITLE, "Over how many parts effects are spread");
+    mi_page_sayf(
+        p, MI_PART_ASIDE,
+        "as equal parts: (sum |e|)^2 / sum e^2, the number of equal parts that would be as "
+        "spread; 50, 80, 90 %%: the least number of parts that make up this share of "
+        "sum |e|");
+    mi_page_table(p, &t);
+}
+
 /* ---- transfer ---------------------------------------------------------------------- */
 
 bool mi_is_transfer(const struct mi_value *body)
@@ -299,6 +363,7 @@ static void add_matrix_map(struct mi_page *p, const struct mi_value *bodies,
     }
     c->from = 0;
     c->to = 1;
+    c->chance = 0.5;
     c->x_title = "evaluated on";
     c->y_title = "fitted on";
     mi_page_chart(p, c);

@@ -19,10 +19,17 @@ void mi_figure_unembed(struct mi_page *p, const struct mi_value *bodies);
 bool mi_is_attribution(const struct mi_value *body);
 void mi_figure_attribution(struct mi_page *p, const struct mi_value *bodies);
 
+/* Over how many parts the effects of sweeps are spread: a line a set of parts. */
+bool mi_is_spread(const struct mi_value *body);
+void mi_figure_spread(struct mi_page *p, const struct mi_value *bodies);
+
 /* Probes of one domain on another: of every place and method a matrix of `metric`, a line a
  * domain of the fit, a column a domain of the evaluation. */
 bool mi_is_transfer(const struct mi_value *body);
 void mi_figure_transfer(struct mi_page *p, const struct mi_value *bodies, const char *metric);
+
+/* Is it a figure of a probe, or of another kind that has a view of its own? (figure/scores.c) */
+bool mi_is_own(const struct mi_value *body);
 
 /* Does the record stand on the evaluation card (figure/card.h)? */
 bool mi_is_card(const struct mi_value *body);

@@ -113,7 +113,7 @@ prepare() {
 	run_clean 0 mi-report p.mi
 	[ "$(LC_ALL=C grep -c '[^ -~]' <<<"$output")" = 0 ]
 	[[ ${lines[0]} == "Every token on the direction: mean-diff, resid_post" ]]
-	[[ ${output//$'\n'/ } == *"Colours end at "*"5 % of the figures lie beyond"* ]]
+	[[ ${output//$'\n'/ } == *"Colours end at "*" % of the figures lie beyond"* ]]
 	[[ $output == *"projection_signed: <v, x> - b"* ]]
 	[[ $output == *$'[100-honest]\nhonest:\nabc\n'* ]]
 	[[ $output == *"resid_post:2 "*"token from 0 a to 2 c"* ]]

@@ -129,7 +129,7 @@ run_stream() {
 	run_stream a.mi '"The capital of France is Paris, and it has been so for a long time indeed, they say."'
 	run_stream b.mi '"It is Rome."'
 	run_clean 0 mi-report a.mi b.mi
-	[[ $output == *"A: no edits"*"B: no edits"* ]]
+	[[ $output == *"A, a: no edits"*"B, b: no edits"* ]]
 	[[ $output == *"A: The capital"*"| B: It is Rome."* ]]
 	[[ $output == *"[b]"*"A: second"* ]]
 	run_clean 0 mi-report -n 1 a.mi
@@ -172,4 +172,59 @@ run_stream() {
 	[ -s out.txt ]
 	full=$(full_device) || skip "no always-full device here"
 	run_clean 4 bash -c "mi-report s.mi >$full"
+}
+
+# score RECORD...: a stream of these score records (JSON, without the common keys).
+score_stream() {
+	local file=$1
+	shift
+	(jq -n -c '{kind: "header", format: "mi-stream", version: [1, 0], content: "score", model: null, tokenizer: null, template: null,
+		sites: [], dtype: null, shard: null, provenance: []}'
+	jq -n -c "$1 | {kind: \"score\"} + . + {n: 9, control: null, seed: 1}"
+	echo '{"kind": "end"}') | mi-view --encode -o "$file"
+}
+
+@test "mi-report: an interval stands beside its figure; streams of one section share their tables" {
+	score_stream a.mi '{edit: "steer", metric: "rate_foil", value: 0.25, lo: 0.125, hi: 0.5}'
+	score_stream b.mi '{edit: "none", metric: "rate_foil", value: 0.75, lo: 0.5, hi: 1}'
+	run_clean 0 mi-report Said=a.mi Said=b.mi
+	[ "$(grep -c 'rate_foil: share of texts' <<<"$output")" = 1 ]
+	[[ $output == *"steer  0.25 [0.125, 0.5]"* && $output == *"none       0.75 [0.5, 1]"* ]]
+	# as tab-separated values every number stays a column of its own
+	run_clean 0 mi-report --format tsv a.mi
+	[[ ${lines[0]} == *$'value\tlo\thi'* && ${lines[1]} == *$'0.25\t0.125\t0.5'* ]]
+}
+
+@test "mi-report: the spread of sweeps is a line a set of parts" {
+	score_stream s.mi '({m: "participation_ratio", v: 2.5}, {m: "components_50", v: 1}, {m: "components_80", v: 2},
+		{m: "components_90", v: 4}) | {site: "z", method: "patch", subject: "kl", over: "layer, head", metric: .m, value: .v, lo: .v, hi: (.v + 1)}'
+	run_clean 0 mi-report s.mi
+	[[ ${lines[0]} == "Over how many parts effects are spread" ]]
+	[[ $output == *"z        layer, head  kl      9  2.5 [2.5, 3.5]  1 [1, 2]  2 [2, 3]  4 [4, 5]"* ]]
+	[[ $output != *"what writes"* ]]
+}
+
+@test "mi-report: variants that are numbers are a curve over them, in their order" {
+	(jq -n -c '{kind: "header", format: "mi-stream", version: [1, 0], content: "effect", model: null, tokenizer: null, template: null,
+		sites: [], dtype: null, shard: null, provenance: []},
+		({d: "2"}, {d: "-0.5"}, {d: "10"}) |
+		if .d then {kind: "effect", id: null, n: 9, site: null, layer: null, head: null, position: null, offset: null, to: null,
+		 variant: .d, method: "edit", metric: "kl", at: null, direction: null, base: 0, source: null, patched: 1, effect: null,
+		 lo: null, hi: null, difference: (.d | tonumber), difference_lo: 0, difference_hi: 2, refused: null} else . end'
+	echo '{"kind": "end"}') | mi-view --encode -o d.mi
+	run_clean 0 mi-report d.mi
+	[ "$(grep -oE '^ *(-0\.5|2|10) ' <<<"$output" | xargs)" = "-0.5 2 10" ]
+}
+
+@test "mi-report: several methods at the same places share one chart" {
+	acts fit.mi -v PAIRS=30
+	acts test.mi -v PAIRS=30 -v FIRST=100 -v SEED=2
+	mi-direction fit $SIDES --method mean-diff,pca-diff fit.mi -o d.mi
+	mi-probe eval -d d.mi test.mi -o s.mi
+	run_clean 0 mi-report s.mi
+	[[ ${lines[0]} == "resid_post, span:statement: 2 methods" ]]
+	[ "$(grep -c 'auroc by layer' <<<"$output")" = 2 ] # a block of bars each, of one chart
+	[ "$(grep -c '^layer ' <<<"$output")" = 2 ]
+	mi-report "${PLOTLY[@]}" s.mi -o s.html 2>/dev/null || return 0
+	[ "$(grep -c 'class="plot"' s.html)" = 1 ]
 }
