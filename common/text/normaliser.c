@@ -56,12 +56,12 @@ static void run_form(struct mi_normaliser *n, const struct mi_normal_step *s,
 static void map_char(const struct mi_normal_step *s, const struct mi_traced *in, size_t i,
                      size_t end, uint32_t cp, struct mi_tracing *w)
 {
-    uint32_t lower[2];
+    uint32_t lower[3];
     int n;
 
     switch (s->kind) {
     case MI_NORMAL_LOWER:
-        n = mi_lower(cp, lower);
+        n = mi_to_lower(cp, lower);
         if (n == 1 && lower[0] == cp)
             break;
         for (int k = 0; k < n; k++)

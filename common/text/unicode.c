@@ -114,17 +114,6 @@ bool mi_is_word(uint32_t cp)
     }
 }
 
-int mi_lower(uint32_t cp, uint32_t *out)
-{
-    if (cp == 0x130) { /* the one letter whose lower case has two */
-        out[0] = 'i';
-        out[1] = 0x307;
-        return 2;
-    }
-    out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp);
-    return 1;
-}
-
 size_t mi_grapheme(const char *s, size_t len)
 {
     uint32_t last = 0, next = 0;

@@ -21,8 +21,6 @@ bool mi_is_nonspacing(uint32_t cp);  /* \p{Mn} */
 bool mi_is_punctuation(uint32_t cp); /* \p{P} and the marks of ASCII */
 bool mi_is_control(uint32_t cp);     /* \p{C} but for unassigned ones */
 bool mi_is_word(uint32_t cp);        /* letters, marks, digits, connectors: \w */
-/* The lower case of cp in out [2]: how many code points it has. */
-int mi_lower(uint32_t cp, uint32_t *out);
 /* Length of the first grapheme cluster of valid UTF-8 s [len > 0]. */
 size_t mi_grapheme(const char *s, size_t len);
 
