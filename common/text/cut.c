@@ -174,6 +174,14 @@ static void cut_length(const struct mi_pre_step *s, const char *text, size_t len
     }
 }
 
+/* \w of the engine whose expressions those are. */
+static bool is_word(uint32_t cp)
+{
+    if (cp == 0x200c || cp == 0x200d)
+        return false;
+    return mi_is_word(cp) || cp == 0xb2 || cp == 0xb3 || cp == 0xb9 || (cp >= 0xbc && cp <= 0xbe);
+}
+
 /* Cuts inside runs of digits where a multiple of three is left, and around them. */
 static void cut_thousands(const struct mi_pre_step *s, const char *text, size_t len, size_t base,
                           struct mi_cuts *out)
@@ -193,7 +201,7 @@ static void cut_thousands(const struct mi_pre_step *s, const char *text, size_t 
             if (!s->is_match(cp))
                 break;
         }
-        if (s->is_whole && end < len && mi_is_word(cp)) {
+        if (s->is_whole && end < len && is_word(cp)) {
             i = end;
             continue;
         }

@@ -6,7 +6,8 @@
 
 /* \s is \p{White_Space}: PCRE2's own counts U+180E, the tokenizers do not. */
 #define SPACE_SET "\\p{White_Space}"
-#define WORD_SET  "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+/* with the raised digits and fractions of Latin-1, as that engine has it */
+#define WORD_SET "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
 #define HEX_SET   "0-9A-Fa-f"
 
 enum { MAX_LEVELS = 64 };

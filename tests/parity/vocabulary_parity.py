@@ -209,6 +209,10 @@ def reference_of(name, v):
         t.pre_tokenizer, t.decoder = pre.Metaspace(prepend_scheme="always"), decoders.Metaspace()
     else:
         return None
+    return add_tokens(t, v, name)
+
+
+def add_tokens(t, v, name):
     ends = {"</s>"} if name == "phi-3" else set()  # user-defined in the file, which means control
     t.add_special_tokens([AddedToken(s, normalized=False, rstrip=name == "phi-3" and s not in (
         "<unk>", "<s>", "<|endoftext|>")) for s, k in zip(v["tokens"], v["token_type"])
@@ -273,7 +277,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("model")
     p.add_argument("bin")
-    p.add_argument("--strings", type=int, default=6200)
+    p.add_argument("--strings", type=int, default=7200)
     p.add_argument("--only", help="a name")
     a = p.parse_args()
     tool = os.path.dirname(os.path.abspath(a.bin)) + "/parity/tokens"
@@ -314,8 +318,8 @@ def main():
                 if name in found or (a.only and a.only not in name):
                     continue
                 write_vocabulary(f"{folder}/pre.gguf", v, name)
-                compare(f"pre-tokenizer {name}", tool, f"{folder}/pre.gguf", byte_level(v, name),
-                        assigned, decodes=False)
+                compare(f"pre-tokenizer {name}", tool, f"{folder}/pre.gguf",
+                        add_tokens(byte_level(v, name), v, name), assigned, decodes=False)
     sys.exit(1 if failed else 0)
 
 
