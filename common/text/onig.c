@@ -6,9 +6,11 @@
 
 /* \s is \p{White_Space}: PCRE2's own counts U+180E, the tokenizers do not. */
 #define SPACE_SET "\\p{White_Space}"
-/* with the raised digits and fractions of Latin-1, as that engine has it */
-#define WORD_SET "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
-#define HEX_SET   "0-9A-Fa-f"
+#define WORD_SET  "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+/* outside of classes that engine counts the raised digits and fractions of Latin-1 too */
+#define WORD     "[" WORD_SET "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}]"
+#define NOT_WORD "[^" WORD_SET "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}]"
+#define HEX_SET  "0-9A-Fa-f"
 
 enum { MAX_LEVELS = 64 };
 
@@ -232,16 +234,12 @@ static int take_escape(struct job *j)
     switch (j->s[j->i]) {
     case 's': add(j, SPACE_SET); break;
     case 'S': add(j, "\\P{White_Space}"); break;
-    case 'w': add(j, "[" WORD_SET "]"); break;
-    case 'W': add(j, "[^" WORD_SET "]"); break;
+    case 'w': add(j, WORD); break;
+    case 'W': add(j, NOT_WORD); break;
     case 'h': add(j, "[" HEX_SET "]"); break;
     case 'H': add(j, "[^" HEX_SET "]"); break;
-    case 'b':
-        add(j, "(?:(?<=[" WORD_SET "])(?![" WORD_SET "])|(?<![" WORD_SET "])(?=[" WORD_SET "]))");
-        break;
-    case 'B':
-        add(j, "(?:(?<=[" WORD_SET "])(?=[" WORD_SET "])|(?<![" WORD_SET "])(?![" WORD_SET "]))");
-        break;
+    case 'b': add(j, "(?:(?<=" WORD ")(?!" WORD ")|(?<!" WORD ")(?=" WORD "))"); break;
+    case 'B': add(j, "(?:(?<=" WORD ")(?=" WORD ")|(?<!" WORD ")(?!" WORD "))"); break;
     default:
         if (take_code_point(j))
             return 0;
