@@ -124,6 +124,13 @@ static void print_place(const struct mi_dims *d, enum mi_site site, int layer)
            (long long)(rows * (is_keys ? 1 : width) * 4), is_keys ? "*T" : "");
 }
 
+static void list_part(const struct mi_dims *d, int from, int to, int layer)
+{
+    for (int s = from; s <= to; s++)
+        if (mi_site_exists((enum mi_site)s, d))
+            print_place(d, (enum mi_site)s, layer);
+}
+
 /* Every place in the order in which a pass reaches it. */
 static int list_sites(const char *path)
 {
@@ -134,16 +141,10 @@ static int list_sites(const char *path)
     if (mi_model_open(&m, path, &err) < 0)
         return mi_tool_failed(&err);
     printf("%-22s %-34s %-12s %s\n", "site", "hook", "shape", "bytes/token");
-    for (int s = 0; s < MI_SITES; s++)
-        if (mi_site_info((enum mi_site)s)->is_global && s == MI_SITE_EMBED)
-            print_place(d, (enum mi_site)s, -1);
+    list_part(d, MI_SITE_EMBED, MI_SITE_EMBED, -1);
     for (int l = 0; l < d->n_layers; l++)
-        for (int s = 0; s < MI_SITES; s++)
-            if (!mi_site_info((enum mi_site)s)->is_global)
-                print_place(d, (enum mi_site)s, l);
-    for (int s = 0; s < MI_SITES; s++)
-        if (mi_site_info((enum mi_site)s)->is_global && s != MI_SITE_EMBED)
-            print_place(d, (enum mi_site)s, -1);
+        list_part(d, MI_SITE_EMBED + 1, MI_SITE_RESID_POST, l);
+    list_part(d, MI_SITE_RESID_POST + 1, MI_SITES - 1, -1);
     mi_model_close(&m);
     return MI_EXIT_OK;
 }

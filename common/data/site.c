@@ -40,6 +40,11 @@ const struct mi_site_info *mi_site_info(enum mi_site s)
     return &sites[s];
 }
 
+bool mi_site_exists(enum mi_site s, const struct mi_dims *dims)
+{
+    return !(dims->no_sites >> s & 1);
+}
+
 int mi_site_find(const char *name)
 {
     for (int i = 0; i < MI_SITES; i++)
@@ -285,6 +290,9 @@ static int expand_item(struct mi_places *list, struct item *it, const struct mi_
     enum mi_site site = (enum mi_site)it->site;
     int status;
 
+    if (dims && !mi_site_exists(site, dims))
+        return mi_fail(err, MI_EXIT_USAGE, "'%s': this model has no site '%s'", it->text,
+                       sites[site].name);
     if (sites[site].is_global) {
         mi_places_add(list, (struct mi_place){site, -1, -1});
         return 0;

@@ -60,7 +60,8 @@ struct mi_site_info {
     bool is_global; /* one a model, not one a layer */
 };
 const struct mi_site_info *mi_site_info(enum mi_site s);
-int mi_site_find(const char *name); /* short name -> enum mi_site, or -1 */
+bool mi_site_exists(enum mi_site s, const struct mi_dims *dims); /* in a model of this kind */
+int mi_site_find(const char *name);                              /* short name -> enum mi_site, or -1 */
 
 /* One place. */
 struct mi_place {
@@ -82,7 +83,8 @@ struct mi_places {
 /* Parses e.g. "resid_post:*", "z:9.6,z:10.*", "blocks.9.attn.hook_z", "resid_post:4-12,20",
  * "logits" and adds to the list, in the order written (ranges ascending). A head wildcard
  * or list ("z:9.*") gives one place a head; none ("z:9") gives all heads as one. Fails with
- * MI_EXIT_USAGE, naming near names, or the range that the model has. dims NULL: layers and
+ * MI_EXIT_USAGE, naming near names, or the range that the model has, or that it has no such site
+ * (no resid_mid where attention and MLP run side by side). dims NULL: layers and
  * heads are not checked and wildcards are refused. */
 int mi_places_parse(struct mi_places *list, const char *text, const struct mi_dims *dims,
                     struct mi_error *err) MI_MUST_USE;

@@ -71,7 +71,7 @@ int mi_model_set_context(struct mi_model *m, int n_ctx, struct mi_error *err) MI
 void mi_model_rope(const struct mi_model *m, int which, struct mi_rope *rope, int64_t n_pos);
 static inline bool mi_model_has_site(const struct mi_model *m, enum mi_site s)
 {
-    return !(m->config.dims.no_sites >> s & 1);
+    return mi_site_exists(s, &m->config.dims);
 }
 /* The row of q or k that computes coordinate i of a head. */
 static inline int mi_model_head_row(const struct mi_model *m, int i)
