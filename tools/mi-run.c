@@ -25,8 +25,8 @@ struct options {
     struct mi_task t;
     const char *judge_command;
     struct mi_strings stops, caches;
-    bool score, judge, text, info, tokens, selftest;
-    long n_new, top, top_k, batch, context;
+    bool score, judge, text, info, tokens, selftest, architectures;
+    long n_new, top, top_k, batch;
     double temperature, top_p, penalty;
     /* made from them */
     enum what what;
@@ -112,8 +112,6 @@ static void choose_answer(struct options *opt)
     }
     if (opt->what != RUN && opt->t.output)
         mi_tool_misuse("--%s goes to standard output: -o does not go with it", name[opt->what]);
-    if (opt->context && !opt->info)
-        mi_tool_misuse("--context is for --info");
 }
 
 static void parse_options(struct options *opt, int argc, char **argv)
@@ -134,7 +132,7 @@ static void parse_options(struct options *opt, int argc, char **argv)
         MI_TASK_EDITS(&opt->t),
         MI_LIST(0, "cache-from", "PLAN", &opt->caches, "with --score: past keys, values; or none"),
         MI_FLAG(0, "info", &opt->info, "say what the model is and needs"),
-        MI_INT(0, "context", "N", &opt->context, 1, INT_MAX, "with --info: memory at N tokens"),
+        MI_FLAG(0, "architectures", &opt->architectures, "list the kinds of model that can be run"),
         MI_FLAG(0, "selftest", &opt->selftest, "check what results rest on, with this model"),
         MI_FLAG(0, "tokens", &opt->tokens, "show the tokens of the prompts"),
         MI_INT(0, "batch", "N", &opt->batch, 0, 4096, "prompts under way at once; 0: chosen"),
@@ -145,6 +143,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 
     mi_opt_each_that_matters(table, n, note_option, opt);
     opt->judge = opt->judge || opt->judge_command;
+    if (opt->architectures)
+        return;
     check_generation(opt);
     if (opt->t.model)
         choose_answer(opt);
@@ -389,10 +389,18 @@ static int answer(struct work *w, const struct options *opt, struct mi_error *er
     case SHOW_TOKENS: return print_tokens(w, err);
     case SHOW_PLAN: return print_plan(w, opt, err);
     case SHOW_INFO:
-        return print_lines(&lines, mi_describe_model(&lines, &w->t->session, opt->context, err));
+        return print_lines(&lines, mi_describe_model(&lines, &w->t->session, opt->t.context, err));
     case SELFTEST: return mi_selftest(&w->t->session, NULL, print_check, NULL, err);
     default: return run_prompts(w, opt, err);
     }
+}
+
+static int list_architectures(void)
+{
+    struct mi_buf lines = {0};
+
+    mi_describe_architectures(&lines);
+    return print_lines(&lines, 0);
 }
 
 static int run(struct options *opt)
@@ -418,7 +426,7 @@ int main(int argc, char **argv)
 
     mi_tool_start(&tool, argv);
     parse_options(&opt, argc, argv);
-    status = run(&opt);
+    status = opt.architectures ? list_architectures() : run(&opt);
     mi_arena_free(&opt.arena);
     return mi_tool_end(status);
 }

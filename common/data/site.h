@@ -61,7 +61,7 @@ struct mi_site_info {
 };
 const struct mi_site_info *mi_site_info(enum mi_site s);
 bool mi_site_exists(enum mi_site s, const struct mi_dims *dims); /* in a model of this kind */
-int mi_site_find(const char *name);                              /* short name -> enum mi_site, or -1 */
+int mi_site_find(const char *name); /* short name -> enum mi_site, or -1 */
 
 /* One place. */
 struct mi_place {

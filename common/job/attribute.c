@@ -77,6 +77,8 @@ static double *read_vector(const struct attribute *a, const struct source *s, co
 
     if (s->place.site == MI_SITE_Z) {
         read_through_output(u, &a->session->model.block[s->place.layer].o, v);
+        for (int64_t k = 0; k < s->n_parts * D; k++)
+            u[k] *= (double)a->session->model.config.residual_scale;
         return u;
     }
     for (int p = 0; p < s->n_parts; p++)
@@ -92,7 +94,10 @@ static int part_count(const struct attribute *a, const struct mi_acts_place *at)
     case MI_SITE_ATTN_OUT:
     case MI_SITE_MLP_OUT: return 1;
     case MI_SITE_RESULT: return at->place.head < 0 ? a->acts->dims.n_heads : 1;
-    case MI_SITE_Z: return a->session && at->place.head < 0 ? a->acts->dims.n_heads : 0;
+    case MI_SITE_Z: /* not where a norm stands between z and the stream */
+        return a->session && !a->session->model.config.has_post_norm && at->place.head < 0
+                   ? a->acts->dims.n_heads
+                   : 0;
     default: return 0;
     }
 }

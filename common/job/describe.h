@@ -11,6 +11,10 @@
 int mi_describe_model(struct mi_buf *b, struct mi_session *s, int64_t context,
                       struct mi_error *err) MI_MUST_USE;
 
+/* The table of architectures, tabs between the columns: GGUF's name, Hugging Face's model_type, what
+ * a block is made of, families. A first line names the columns. */
+void mi_describe_architectures(struct mi_buf *b);
+
 /* {id, tokens, pieces, offsets, n_prompt, spans, roles, fields, target, foil}: the prompt
  * record's keys, then the ids of the continuations (nil without). Borrows from the item. */
 struct mi_value mi_describe_tokens(struct mi_arena *a, const struct mi_item *item);

@@ -163,7 +163,10 @@ static void add_positions(struct mi_buf *b, const struct mi_config *c)
 {
     int windows = 0, window = c->window;
 
-    mi_buf_addf(b, "context: %d\n", c->dims.n_ctx);
+    mi_buf_addf(b, "context: %d", c->dims.n_ctx);
+    if (c->dims.n_ctx < c->n_trained)
+        mi_buf_addf(b, " (--context: up to %d)", c->n_trained);
+    mi_buf_addf(b, "\n");
     for (int i = 0; i < c->dims.n_layers && c->layer; i++)
         if (c->layer[i].window > 0) {
             windows++;
@@ -242,9 +245,6 @@ int mi_describe_model(struct mi_buf *b, struct mi_session *s, int64_t context, s
 
     if (r < 0)
         return r;
-    if (context > n_ctx)
-        return mi_fail(err, MI_EXIT_USAGE, "the model was made for %lld tokens, not %lld",
-                       (long long)n_ctx, (long long)context);
     add_text(b, &m->file, "name", "general.name");
     mi_buf_addf(b, "architecture: %s\n", m->config.architecture);
     add_text(b, &m->file, "licence", "general.license");

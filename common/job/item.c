@@ -49,8 +49,9 @@ static int check_item(const struct mi_item *item, const struct mi_session *s, st
     if (p->n_tokens == 0 || p->n_prompt == 0)
         return mi_fail(err, MI_EXIT_DATA, "prompt '%s' has no tokens", mi_quote(p->id));
     if (p->n_tokens > d->n_ctx)
-        return mi_fail(err, MI_EXIT_DATA, "%lld tokens, the context is %d", (long long)p->n_tokens,
-                       d->n_ctx);
+        return mi_fail(err, MI_EXIT_DATA, "%lld tokens, the context is %d%s",
+                       (long long)p->n_tokens, d->n_ctx,
+                       mi_model_may_grow(&s->model) ? " (--context takes more)" : "");
     for (int64_t i = 0; i < p->n_tokens; i++)
         if (p->tokens[i] < 0 || p->tokens[i] >= d->d_vocab)
             return mi_fail(err, MI_EXIT_DATA, "token %lld is %ld; the vocabulary has %d",

@@ -56,6 +56,10 @@ int mi_session_open(struct mi_session *s, const struct mi_session_options *o, st
     r = mi_model_open(&s->model, o->model, err);
     if (r < 0)
         return r;
+    if (o->context && (r = mi_model_set_context(&s->model, o->context, err)) < 0) {
+        mi_session_close(s);
+        return r;
+    }
     r = mi_model_text_tokenizer(&s->tokenizer, &s->model, err);
     if (r == 0)
         r = check_sizes(s, err);

@@ -76,6 +76,7 @@ int mi_task_open(struct mi_task *t, bool has_output, bool has_input, struct mi_e
         .parse_special = t->parse_special,
         .is_chat = t->system || (t->chat && strcmp(t->chat, "raw") != 0),
         .max_memory = t->memory,
+        .context = (int)t->context,
     };
     int r = has_output ? mi_writer_open(&t->out, t->output, err) : 0;
 

@@ -14,7 +14,7 @@
 struct mi_task {
     const char *model, *input, *prompt, *output, *shard, *max_memory, *chat, *date, *system;
     bool other_model, no_bos, add_generation_prompt, parse_special, dry_run;
-    long threads, seed;
+    long threads, seed, context;
     struct mi_strings edits, plans; /* of run and capture */
     /* made of them by mi_task_check */
     struct mi_shard part;
@@ -46,6 +46,7 @@ struct mi_task {
     MI_FLAG(0, "no-bos", &(t)->no_bos, "put no beginning-of-text token before prompts"),         \
     MI_FLAG(0, "add-generation-prompt", &(t)->add_generation_prompt, "open the assistant's turn"), \
     MI_FLAG(0, "parse-special", &(t)->parse_special, "see control tokens in raw prompts"),       \
+    MI_INT(0, "context", "N", &(t)->context, 0, INT_MAX, "tokens a prompt may have; 0: as made"),  \
     MI_FLAG(0, "dry-run", &(t)->dry_run, "say what would be computed"),                          \
     MI_STRING(0, "shard", "I/N", &(t)->shard, "take the I-th of N parts, from 0"),               \
     MI_STRING(0, "max-memory", "SIZE", &(t)->max_memory, "refuse to use more, e.g. 4G"),         \

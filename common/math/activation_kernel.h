@@ -41,6 +41,7 @@ ALWAYS_INLINE lanes lanes_gelu(lanes x)
     const lanes one = lanes_set1(1.0f), zero = lanes_zero();
     lanes minus = lanes_sub(zero, x), size = lanes_max(minus, x), t, q = lanes_set1(0x1.2500d2p-6f);
 
+    size = lanes_min(lanes_set1(20.0f), size); /* beyond it nothing is left but max(x, 0) */
     t = lanes_div(one, lanes_fma(size, lanes_set1(0x1.6a09e6p-2f), one));
     for (int i = 0; i < 10; i++)
         q = lanes_fma(q, t, lanes_set1(c[i]));

@@ -112,8 +112,10 @@ static int check_sequence(const struct mi_pass *p, int i, int n_layers)
     if (check_sharing(p, i, n_layers) < 0)
         return -MI_EXIT_DATA;
     if (q->n < 0 || past + q->n > d->n_ctx)
-        return mi_fail(p->err, MI_EXIT_DATA, "%lld tokens are more than the model's context of %d",
-                       (long long)past + q->n, d->n_ctx);
+        return mi_fail(p->err, MI_EXIT_DATA,
+                       "%lld tokens are more than the model's context of %d%s",
+                       (long long)past + q->n, d->n_ctx,
+                       mi_model_may_grow(p->m) ? " (--context takes more)" : "");
     if (past > 0 && q->cache && q->cache->n_filled < n_layers)
         return mi_fail(p->err, MI_EXIT_DATA, "a cache of %d layers cannot go on through %d",
                        q->cache->n_filled, n_layers);

@@ -140,14 +140,22 @@ int mi_model_unchanged(struct mi_model *m, struct mi_error *err)
     return m->file.map.data ? mi_map_unchanged(&m->file.map, err) : 0;
 }
 
+static bool has_no_end(const struct mi_config *c)
+{
+    return c->position == MI_POSITION_ROTARY && c->rotary[0].kind == MI_SCALING_DYNAMIC;
+}
+
+bool mi_model_may_grow(const struct mi_model *m)
+{
+    return m->config.dims.n_ctx < m->config.n_trained || has_no_end(&m->config);
+}
+
 int mi_model_set_context(struct mi_model *m, int n_ctx, struct mi_error *err)
 {
     struct mi_config *c = &m->config;
-    bool may_grow = c->position == MI_POSITION_ROTARY && c->rotary[0].kind == MI_SCALING_DYNAMIC;
-
-    if (n_ctx < 1 || (n_ctx > c->n_trained && !may_grow) || n_ctx > 1 << 27)
-        return mi_fail(err, MI_EXIT_DATA, "a context of %d tokens: the model has %d", n_ctx,
-                       c->n_trained);
+    if (n_ctx < 1 || (n_ctx > c->n_trained && !has_no_end(c)) || n_ctx > 1 << 27)
+        return mi_fail(err, MI_EXIT_USAGE, "the model was made for %d tokens, not %d", c->n_trained,
+                       n_ctx);
     c->dims.n_ctx = n_ctx;
     return 0;
 }

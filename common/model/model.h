@@ -67,6 +67,7 @@ int mi_model_open_bytes(struct mi_model *m, const void *bytes, size_t len,
  * that depends on it is set for it (model/rotary.h). Call before the first pass. Without it
  * the context is the model's own, of a longrope model the original one. */
 int mi_model_set_context(struct mi_model *m, int n_ctx, struct mi_error *err) MI_MUST_USE;
+bool mi_model_may_grow(const struct mi_model *m); /* could it be longer than it is? */
 /* Makes or extends table `which` of config.rotary so that it holds at least n_pos positions. */
 void mi_model_rope(const struct mi_model *m, int which, struct mi_rope *rope, int64_t n_pos);
 static inline bool mi_model_has_site(const struct mi_model *m, enum mi_site s)

@@ -209,7 +209,6 @@ key() {
 	run -0 --separate-stderr mi-run -m "$FIXTURES/tiny/llama-mixed.gguf" --info --context 100
 	[[ $output == *"memory at 100 tokens: "* && $output != *"memory at 512"* ]]
 	run_clean 2 mi-run -m "$M" --info --context 513
-	run -2 mi-run -m "$M" -p x --context 100
 }
 
 @test "mi-run: --selftest passes, a line a check" {

@@ -34,6 +34,16 @@ static const char *expand(const char *text, const struct mi_dims *d)
     return out;
 }
 
+static void test_missing(void)
+{
+    struct mi_dims parallel = dims;
+
+    parallel.no_sites = UINT64_C(1) << MI_SITE_RESID_MID;
+    ok(strstr(expand("resid_mid:*", &parallel), "this model has no site 'resid_mid'") != NULL &&
+           strcmp(expand("resid_post:3", &parallel), "resid_post:3") == 0,
+       "a site that the model has not is refused");
+}
+
 static void test_good(void)
 {
     static const char *const cases[][2] = {
@@ -161,8 +171,9 @@ static void test_names(void)
 
 int main(void)
 {
-    plan(17 + 20 + 1 + 9 + MI_SITES + 2);
+    plan(17 + 20 + 1 + 1 + 9 + MI_SITES + 2);
     test_good();
+    test_missing();
     test_bad();
     test_keeps_list();
     test_shapes();

@@ -9,12 +9,14 @@
 /* One sequence of T tokens with everything it needs. */
 struct sequence {
     int T, heads, kv_heads, d, window;
+    float cap;
+    const float *slope;
     float *q, *k, *v, *z;
 };
 
 static struct sequence make_sequence(int T, int heads, int kv_heads, int d, int window)
 {
-    struct sequence s = {T, heads, kv_heads, d, window, NULL, NULL, NULL, NULL};
+    struct sequence s = {.T = T, .heads = heads, .kv_heads = kv_heads, .d = d, .window = window};
 
     s.q = data_floats((int64_t)T * heads * d);
     s.k = data_floats((int64_t)T * kv_heads * d);
@@ -41,6 +43,8 @@ static struct mi_attention part_of(const struct sequence *s, int past, int n, fl
         .d_head = s->d,
         .window = s->window,
         .scale = 0.7f / sqrtf((float)s->d),
+        .cap = s->cap,
+        .slope = s->slope,
         .q = s->q + past * ldq,
         .keys = s->k,
         .values = s->v,
@@ -73,6 +77,10 @@ static double error_against_double(const struct sequence *s)
                 for (int c = 0; c < s->d; c++)
                     p[j] += (double)q[c] * (double)k[c];
                 p[j] *= (double)(0.7f / sqrtf((float)s->d));
+                if (s->cap > 0)
+                    p[j] = (double)s->cap * tanh(p[j] / (double)s->cap);
+                if (s->slope)
+                    p[j] += (double)s->slope[h] * (j - i);
                 if (sees(s, i, j))
                     top = fmax(top, p[j]);
             }
@@ -127,17 +135,22 @@ static int64_t differs_in_stages(const struct sequence *s, int past, float *z)
     return bad + (memcmp(a.z, s->z + (int64_t)past * s->heads * s->d, (size_t)n * sizeof *z) != 0);
 }
 
-static void test_shape(int T, int heads, int kv_heads, int d, int window)
+/* With a soft-cap of the scores and slopes of ALiBi, where they are not 0 and NULL. */
+static void test_bent(int T, int heads, int kv_heads, int d, int window, float cap,
+                      const float *slope)
 {
     struct sequence s = make_sequence(T, heads, kv_heads, d, window);
     float *z = data_floats((int64_t)T * heads * d);
-    struct mi_attention a = part_of(&s, 0, T, s.z);
+    struct mi_attention a;
     const char *isa[3];
     int isas = data_isas(isa);
     static const int pieces[] = {1, 2, 5, 16, 24, 33, 1000};
     int64_t bad = 0;
     double error;
 
+    s.cap = cap;
+    s.slope = slope;
+    a = part_of(&s, 0, T, s.z);
     mi_cpu_set_isa("portable");
     mi_par_set(1);
     mi_attention(&a, 1);
@@ -160,6 +173,11 @@ static void test_shape(int T, int heads, int kv_heads, int d, int window)
     ok(error < 1e-5, "as in double (%.2g)", error);
     free(z);
     free_sequence(&s);
+}
+
+static void test_shape(int T, int heads, int kv_heads, int d, int window)
+{
+    test_bent(T, heads, kv_heads, d, window, 0, NULL);
 }
 
 /* Later tokens, whatever they are, leave earlier rows alone; so do other sequences. */
@@ -205,6 +223,7 @@ static void test_batch(void)
 
 int main(void)
 {
+    static const float slope[] = {0.5f, 0.25f, 0.7f, 0.1f, 0.01f, 0};
     static const int heads[] = {16, 48, 64, 80, 96, 128, 256};
 
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
@@ -220,6 +239,11 @@ int main(void)
     test_shape(1140, 1, 1, 16, 1100);
     test_shape(1100, 1, 1, 16, 50);
     test_shape(6, 1, 1, 1040, 0);
+    test_bent(37, 6, 2, 16, 0, 5, NULL);
+    test_bent(90, 4, 2, 32, 17, 0.5f, NULL);
+    test_bent(37, 6, 2, 16, 0, 0, slope);
+    test_bent(1100, 2, 1, 16, 0, 0, slope);
+    test_bent(90, 6, 3, 20, 33, 3, slope);
     test_batch();
     return done();
 }

@@ -188,6 +188,88 @@ static void test_silu(void)
     free(g), free(u), free(y), free(z);
 }
 
+static long double reference_of(enum mi_activation kind, long double x)
+{
+    switch (kind) {
+    case MI_ACTIVATION_SILU: return x / (1 + expl(-x));
+    case MI_ACTIVATION_GELU: return x / 2 * erfcl(-x * 0.707106781186547524400844362104849039L);
+    case MI_ACTIVATION_GELU_TANH: {
+        long double u = 0.797884560802865355879892119868763737L * (x + 0.044715L * x * x * x);
+
+        return x / (1 + expl(-2 * u));
+    }
+    case MI_ACTIVATION_RELU: return x > 0 ? x : 0;
+    default: return x > 0 ? x * x : 0;
+    }
+}
+
+/* Over a fine grid of [-14, 14] and the edges of the floats. */
+static void test_activations(void)
+{
+    enum { N = 280007 };
+    static const char *const name[] = {"silu", "gelu", "gelu_tanh", "relu", "relu2"};
+    static const float edge[] = {0, -0.0f, INFINITY, -INFINITY, 1e-30f, -1e-30f, 1e20f};
+    float *x = malloc(N * sizeof *x), *y = malloc(N * sizeof *y), *z = malloc(N * sizeof *z);
+    const char *isa[3];
+    int isas = data_isas(isa);
+
+    for (int i = 0; i < N; i++)
+        x[i] = i < 7 ? edge[i] : (float)(i - 140007) / 10000;
+    for (int kind = 0; kind < MI_ACTIVATIONS; kind++) {
+        double near = 0, all = 0;
+        int64_t bad = 0;
+
+        for (int a = 0; a < isas; a++) {
+            mi_cpu_set_isa(isa[a]);
+            mi_activate((enum mi_activation)kind, a ? z : y, x, NULL, N);
+            bad += a && memcmp(y, z, N * sizeof *y) != 0;
+        }
+        ok(bad == 0, "%s: the same bits on every instruction set", name[kind]);
+        for (int i = 7; i < N; i++) {
+            long double want = reference_of((enum mi_activation)kind, (long double)x[i]);
+            double error = (double)fabsl((long double)y[i] - want);
+
+            if (want != 0)
+                all = fmax(all, error / fabs((double)x[i]));
+            if (want != 0 && x[i] > -3)
+                near = fmax(near, error / (double)fabsl(want));
+        }
+        ok(near < 4e-6 && all < 1e-6, "%s: %.2g of the result from -3 on, %.2g of x", name[kind],
+           near, all);
+        ok(y[0] == 0 && y[1] == 0 && y[2] == INFINITY &&
+               (kind > 2 || fabsf(y[4] / 5e-31f - 1) < 1e-5f),
+           "%s at the edges", name[kind]);
+    }
+    free(x), free(y), free(z);
+}
+
+static void test_soft_cap(void)
+{
+    enum { N = 100003 };
+    float *x = malloc(N * sizeof *x), *y = malloc(N * sizeof *y), *z = malloc(N * sizeof *z);
+    const char *isa[3];
+    int isas = data_isas(isa);
+    double worst = 0;
+    int64_t bad = 0;
+
+    for (int i = 0; i < N; i++)
+        x[i] = i < 50000 ? (float)(i - 25000) / 100 : powf(1.001f, (float)(i - 80000));
+    for (int a = 0; a < isas; a++) {
+        mi_cpu_set_isa(isa[a]);
+        mi_soft_cap(a ? z : y, x, 30, N);
+        bad += a && memcmp(y, z, N * sizeof *y) != 0;
+    }
+    for (int i = 0; i < N; i++) {
+        long double want = 30 * tanhl((long double)x[i] / 30);
+
+        if (want != 0 && fabsf(x[i]) > 1e-30f)
+            worst = fmax(worst, (double)fabsl(((long double)y[i] - want) / want));
+    }
+    ok(bad == 0 && y[25000] == 0, "soft-cap: the same bits on every instruction set");
+    ok(worst < 1e-6, "soft-cap: relative error below 1e-6 (%.2g)", worst);
+    free(x), free(y), free(z);
+}
+
 static void test_normal(void)
 {
     enum { N = 100001 };
@@ -214,6 +296,8 @@ int main(void)
     test_double();
     test_sincos();
     test_silu();
+    test_activations();
+    test_soft_cap();
     test_normal();
     return done();
 }
