@@ -184,17 +184,6 @@ static const char *const texts[] = {
 };
 enum { N_TEXTS = sizeof texts / sizeof *texts };
 
-/* The pieces one after another. */
-static void decode_pieces(const struct mi_tokenizer *t, const int32_t *ids, size_t n,
-                          struct mi_buf *out)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct mi_bytes piece = mi_tokenizer_piece(t, ids[i]);
-
-        mi_buf_add(out, piece.at, piece.len);
-    }
-}
-
 static int encode(struct selftest *t, const char *text, size_t len, struct mi_token **token,
                   size_t *n, size_t *cap)
 {
@@ -485,7 +474,7 @@ int mi_selftest(struct mi_session *s, const struct mi_selftest_parts *parts,
     if (parts)
         t.parts = *parts;
     t.parts.forward = t.parts.forward ? t.parts.forward : mi_forward;
-    t.parts.decode = t.parts.decode ? t.parts.decode : decode_pieces;
+    t.parts.decode = t.parts.decode ? t.parts.decode : mi_tokenizer_decode;
     t.parts.peak = t.parts.peak ? t.parts.peak : mi_peak_bytes;
     draw_tokens(&t);
     size = (size_t)t.n * (size_t)t.d->d_vocab;

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Every type of weights that llama.cpp's quantiser offers, on a real model.
 
-usage: quant_parity.py MODEL.gguf BIN_FOLDER [--types A,B] [--keep FOLDER] [--model-only]
+usage: quant_parity.py MODEL.gguf BIN_FOLDER [--types A,B] [--keep FOLDER] [--model-only] [--no-transformers]
 
 The model is requantised to each type (with an importance matrix made on the spot) and scored on
-windows of this project's documents: every log-probability against transformers on the
-dequantised weights, and the most probable token against llama.cpp, which has made an F32 file
-of the same one. What llama.cpp makes of the file itself stands beside: there it rounds
-activations to 8 bits, so its first token is another one where two are about as probable.
+windows of this project's documents. llama.cpp makes an F32 file of each: log-probabilities must
+be the same on both files, and the most probable token the one that llama.cpp finds on the F32
+file. What llama.cpp makes of the file itself stands beside: there it rounds activations to 8
+bits, so its first token is another one where two are about as probable. Files that hold a type
+for the first time are compared with transformers on the weights that gguf dequantises, too.
 Tensors whose rows do not suit a type get another: each line says which types were there.
 --model-only: the given file as it is. Needs LLAMA_CPP (llama_cpp.py)."""
 
@@ -67,24 +68,36 @@ def compare_with_transformers(path, ids, runs):
     return worst
 
 
+def score(args, path, ids):
+    args.model = path
+    prompts = [dict(id=str(i), tokens=[int(x) for x in row]) for i, row in enumerate(ids)]
+    return mi_run(args, prompts, "--score", "--top", "1")[1]
+
+
 def check_file(path, args, text, folder, report, name):
+    f32 = f"{folder}/f32.gguf"
     ids, first = first_tokens(path, text, folder)
-    why = llama_cpp.quantise(path, f"{folder}/f32.gguf", "F32")
+    why = llama_cpp.quantise(path, f32, "F32")
     assert not why, why
-    _, first_f32 = first_tokens(f"{folder}/f32.gguf", text, folder)
+    _, first_f32 = first_tokens(f32, text, folder)
     fields = gguf.GGUFReader(path).fields
     if "tokenizer.ggml.add_bos_token" in fields and fields["tokenizer.ggml.add_bos_token"].contents():
         ids[:, 0] = fields["tokenizer.ggml.bos_token_id"].contents()
-    prompts = [dict(id=str(i), tokens=[int(x) for x in row]) for i, row in enumerate(ids)]
-    args.model = path
-    _, runs = mi_run(args, prompts, "--score", "--top", "1")
+    runs, runs_f32 = score(args, path, ids), score(args, f32, ids)
+    apart = max(abs(x - y) for a, b in zip(runs, runs_f32) for x, y in zip(a["logp"][1:], b["logp"][1:]))
     ours = np.array([[top[0][0] for top in run["top"][CONTEXT // 2 + 1:]] for run in runs])
     same, same_f32 = (int(np.take_along_axis(x, ours[..., None], -1).sum()) for x in (first, first_f32))
-    worst, n = compare_with_transformers(path, ids, runs), ours.size
-    report(worst <= LOGP, f"{name}: log-probabilities of {ids.size - len(ids)} tokens within "
-                          f"{worst:.1e} of transformers ({kinds_of(path)})")
+    n, kinds, n_tokens = ours.size, kinds_of(path), ids.size - len(ids)
+    report(apart == 0, f"{name}: log-probabilities of {n_tokens} tokens differ by {apart:.2g} from those "
+                       f"on llama.cpp's F32 weights ({kinds})")
     report(same_f32 >= SAME_TOP * n, f"{name}: first token of {n} positions: {same_f32} as llama.cpp "
                                      f"on the weights in F32, {same} as llama.cpp on the file")
+    new = {part.split(" ")[0] for part in kinds.split(", ")} - args.seen
+    args.seen |= new
+    if new and not args.no_transformers:
+        worst = compare_with_transformers(path, ids, runs)
+        report(worst <= LOGP, f"{name}: log-probabilities of {n_tokens} tokens within {worst:.1e} of "
+                              "transformers")
 
 
 def main():
@@ -94,7 +107,9 @@ def main():
     parser.add_argument("--types", default=",".join(TYPES))
     parser.add_argument("--keep", help="a folder for the requantised files, which are used again")
     parser.add_argument("--model-only", action="store_true")
+    parser.add_argument("--no-transformers", action="store_true")
     args = parser.parse_args()
+    args.seen = set()
     llama_cpp.folder()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
     report, source = Report(), args.model
