@@ -238,7 +238,8 @@ BENCHES := $(BSRC:tests/%.c=$(B)/%)
 bench: all $(BENCHES) models/smollm2.gguf
 	@for b in $(BENCHES) $(sort $(wildcard tests/bench/*.sh)); do echo "# $$b"; \
 	  MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' $$b || exit 1; done
-## parity: compare with other implementations (in a Python environment outside the tree)
+## parity: compare with other implementations (in a Python environment outside the tree);
+##         LLAMA_CPP=folder of a built llama.cpp, GEMMA=file, SHARED=folder add what needs them
 parity: all $(PARITY) models/smollm2.gguf
 	$(Q)MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh tests/parity/run.sh
 ## regold: write what the commands of the documents print now into the documents
