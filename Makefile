@@ -30,6 +30,7 @@ OPENMP     ?= 1
 WERROR     ?= 0
 V          ?= 0
 MODEL      ?= organism
+FUZZ_TIME  ?= 20
 Q          := $(if $(filter 0,$(V)),@,)
 say         = $(if $(filter 0,$(V)),@printf '  %-4s %s\n' $(1) $(2),@:)
 AR         := ar
@@ -251,9 +252,17 @@ fixtures:
 	$(PYTHON) fixtures/organism/export.py $(BUILD)/organism fixtures/organism/organism.gguf
 	cp $(BUILD)/organism/behaviour.json fixtures/organism/
 	$(PYTHON) fixtures/organism/prompts.py fixtures/organism/prompts
-## fuzz: build the fuzz targets with clang, one program for each parser, in build/fuzz/fuzz
+## fuzz: build the fuzz targets with clang and run each for FUZZ_TIME seconds (20; 0: build only)
 fuzz:
-	$(AGAIN) MODE=fuzz OPENMP=0 CC=clang WERROR=0 fuzz-build
+	$(AGAIN) MODE=fuzz OPENMP=0 CC=clang WERROR=0 fuzz-run
+fuzz-run: fuzz-build
+	@[ '$(FUZZ_TIME)' = 0 ] || for f in $(FSRC:tests/%.c=$(B)/%); do \
+	  name=$$(basename "$$f" _fuzz); mkdir -p "$(B)/corpus/$$name"; seeds=tests/fuzz/corpus/$$name; \
+	  [ -d "$$seeds" ] || seeds=; echo "# $$name"; \
+	  "$$f" -max_total_time=$(FUZZ_TIME) -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
+	    -artifact_prefix="$(B)/corpus/$$name-" "$(B)/corpus/$$name" $$seeds >"$(B)/corpus/$$name.log" 2>&1 || \
+	    { tail -n 40 "$(B)/corpus/$$name.log"; exit 1; }; \
+	  grep -E '^stat::(number_of_executed_units|slowest_unit_time_sec|peak_rss_mb)' "$(B)/corpus/$$name.log"; done
 fuzz-build: $(FSRC:tests/%.c=$(B)/%)
 ## lint: formatting, layers, shell scripts
 lint: check-layers
@@ -295,5 +304,5 @@ help:
 print-%: ; @printf '%s\n' '$($*)'
 
 .PHONY: all bench check check-build check-run check-unit check-bats check-asan check-layers \
-        clean demo demo-run deps dist fixtures fuzz fuzz-build help install lint parity regold uninstall
+        clean demo demo-run deps dist fixtures fuzz fuzz-build fuzz-run help install lint parity regold uninstall
 -include $(SRCS:%.c=$(B)/%.d)

@@ -91,9 +91,9 @@ static void fuzz_edit(const uint8_t *data, size_t size)
     char *text = mi_strndup((const char *)data, size);
 
     if (mi_edits_parse(&list, text, &dims, NULL) == 0) {
-        mi_edit_print(&one, &list.item[0], NULL, NULL);
+        mi_edit_print(&one, &list.item[0], NULL, NULL, NULL);
         must(mi_edits_parse(&again, mi_buf_text(&one), &dims, NULL) == 0);
-        mi_edit_print(&two, &again.item[0], NULL, NULL);
+        mi_edit_print(&two, &again.item[0], NULL, NULL, NULL);
         must(one.len == two.len && memcmp(one.data, two.data, one.len) == 0);
     }
     mi_edits_free(&list);
