@@ -25,10 +25,16 @@ enum {
     X(MI_Q_Q5_0)               \
     X(MI_Q_Q5_1)               \
     X(MI_Q_Q8_0)               \
+    X(MI_Q_Q2_K)               \
+    X(MI_Q_Q3_K)               \
     X(MI_Q_Q4_K)               \
-    X(MI_Q_Q6_K)
+    X(MI_Q_Q5_K)               \
+    X(MI_Q_Q6_K)               \
+    X(MI_Q_IQ4_NL)             \
+    X(MI_Q_IQ4_XS)             \
+    X(MI_Q_MXFP4)
 
-enum { MI_KERNEL_TYPES = MI_Q_BF16 + 1 };
+enum { MI_KERNEL_TYPES = MI_Q_MXFP4 + 1 };
 
 static inline bool mi_has_kernels(enum mi_qtype type)
 {

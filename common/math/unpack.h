@@ -12,6 +12,20 @@
 #include "math/lanes.h"
 #include "math/quant.h"
 
+/* Bytes of a block of 256 weights; 0: the type's blocks are smaller. */
+ALWAYS_INLINE int super_bytes(const int type)
+{
+    switch (type) {
+    case MI_Q_Q2_K: return 84;
+    case MI_Q_Q3_K: return 110;
+    case MI_Q_Q4_K: return 144;
+    case MI_Q_Q5_K: return 176;
+    case MI_Q_Q6_K: return 210;
+    case MI_Q_IQ4_XS: return 136;
+    default: return 0;
+    }
+}
+
 /* Bytes of 32 weights, and elements of a block, as constants. */
 ALWAYS_INLINE int group_bytes(const int type)
 {
@@ -24,8 +38,9 @@ ALWAYS_INLINE int group_bytes(const int type)
     case MI_Q_Q5_0: return 22;
     case MI_Q_Q5_1: return 24;
     case MI_Q_Q8_0: return 34;
-    case MI_Q_Q4_K: return 144 / 8;
-    default: return 210 / 8; /* Q6_K: 26.25, for prefetching only */
+    case MI_Q_IQ4_NL: return 18;
+    case MI_Q_MXFP4: return 17;
+    default: return super_bytes(type) / 8; /* about, for prefetching only */
     }
 }
 
@@ -34,14 +49,46 @@ ALWAYS_INLINE bool is_plain(const int type)
     return type == MI_Q_F32 || type == MI_Q_F16 || type == MI_Q_BF16;
 }
 
+/* The levels of four-bit types that look their weights up. */
+static const signed char iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                           1,    13,   25,  38,  53,  69,  89,  113};
+static const signed char mxfp4_levels[16] = {0, 1,  2,  3,  4,  6,  8,  12,
+                                             0, -1, -2, -3, -4, -6, -8, -12};
+
+/* A power of two, halved: MXFP4's scale of levels that are doubled. */
+ALWAYS_INLINE float load_e8m0_half(unsigned char e)
+{
+    uint32_t bits = e < 2 ? 0x00200000u << e : (e - 1u) << 23;
+    float d;
+
+    memcpy(&d, &bits, sizeof d);
+    return d;
+}
+
+/* Scale j of 16 of a Q3_K block. */
+ALWAYS_INLINE float scale_q3_k(const unsigned char *s, int j)
+{
+    int low = j < 8 ? s[j] & 15 : s[j - 8] >> 4, high = s[8 + j % 4] >> j / 4 * 2 & 3;
+
+    return (float)((low | high << 4) - 32);
+}
+
+/* Scale j of eight of an IQ4_XS block. */
+ALWAYS_INLINE float scale_iq4_xs(const unsigned char *p, int j)
+{
+    int low = p[4 + j / 2] >> j % 2 * 4 & 15, high = (p[2] | p[3] << 8) >> 2 * j & 3;
+
+    return (float)((low | high << 4) - 32);
+}
+
 /* Where the 32 weights from k (a multiple of 32) on lie: their block and group in it. */
 ALWAYS_INLINE const unsigned char *block_of(const int type, const unsigned char *row, int k,
                                             int *group)
 {
     *group = 0;
-    if (type == MI_Q_Q4_K || type == MI_Q_Q6_K) {
+    if (super_bytes(type) > 0) {
         *group = k % 256 / 32;
-        return row + k / 256 * (type == MI_Q_Q4_K ? 144 : 210);
+        return row + (int64_t)(k / 256) * super_bytes(type);
     }
     return row + (int64_t)(k / 32) * group_bytes(type);
 }

@@ -7,7 +7,7 @@
 
 #include "math/unpack.h"
 
-/* The scales of a Q4_K block's eight groups, then their minima; of Q6_K: its 16 scales. */
+/* The scales of a Q4_K or Q5_K block's eight groups, then their minima; of Q6_K: its 16 scales. */
 struct unpack_state {
     float scale[16];
 };
@@ -66,6 +66,21 @@ ALWAYS_INLINE __m128i scales_q4_k(const unsigned char *p)
         (int)(u[1] & 0x3f3f3f3f), (int)((u[2] >> 4 & 0x0f0f0f0f) | (u[1] >> 6 & 0x03030303) << 4));
 }
 
+/* Q4_K's and Q5_K's scales of all groups into the state. */
+ALWAYS_INLINE void set_scales(const unsigned char *p, struct unpack_state *s)
+{
+    __m512 d = _mm512_mask_mov_ps(broadcast_f16(p), 0xff00, broadcast_f16(p + 2));
+    __m512 q = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(scales_q4_k(p + 4)));
+
+    _mm512_storeu_ps(s->scale, _mm512_mul_ps(d, q));
+}
+
+/* Bits `shift` on of sixteen bytes, as many as the mask has. */
+ALWAYS_INLINE __m512i bits_of(const unsigned char *p, __m128i shift, int mask)
+{
+    return _mm512_and_si512(_mm512_srl_epi32(load_16_bytes(p), shift), _mm512_set1_epi32(mask));
+}
+
 ALWAYS_INLINE void unpack_q4_k(const unsigned char *p, int group, struct unpack_state *s,
                                __m512 out[2])
 {
@@ -73,17 +88,71 @@ ALWAYS_INLINE void unpack_q4_k(const unsigned char *p, int group, struct unpack_
     const unsigned char *bytes = p + 16 + group / 2 * 32;
     __m512 table;
 
-    if (group == 0) {
-        __m512 d = _mm512_mask_mov_ps(broadcast_f16(p), 0xff00, broadcast_f16(p + 2));
-        __m512 q = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(scales_q4_k(p + 4)));
-        _mm512_storeu_ps(s->scale, _mm512_mul_ps(d, q));
-    }
+    if (group == 0)
+        set_scales(p, s);
     table = _mm512_fmsub_ps(_mm512_set1_ps(s->scale[group]), count_from(0),
                             _mm512_set1_ps(s->scale[8 + group]));
     UNROLL
     for (int i = 0; i < 2; i++)
         out[i] =
             _mm512_permutexvar_ps(_mm512_srl_epi32(load_16_bytes(bytes + 16 * i), shift), table);
+}
+
+ALWAYS_INLINE void unpack_q5_k(const unsigned char *p, int group, struct unpack_state *s,
+                               __m512 out[2])
+{
+    const __m128i shift = _mm_cvtsi32_si128(group % 2 * 4), fifth = _mm_cvtsi32_si128(group);
+    const unsigned char *bytes = p + 48 + group / 2 * 32;
+
+    if (group == 0)
+        set_scales(p, s);
+    UNROLL
+    for (int i = 0; i < 2; i++) {
+        __m512i q = _mm512_or_si512(bits_of(bytes + 16 * i, shift, 15),
+                                    _mm512_slli_epi32(bits_of(p + 16 + 16 * i, fifth, 1), 4));
+        out[i] = _mm512_fmsub_ps(_mm512_set1_ps(s->scale[group]), _mm512_cvtepi32_ps(q),
+                                 _mm512_set1_ps(s->scale[8 + group]));
+    }
+}
+
+ALWAYS_INLINE void unpack_q2_k(const unsigned char *p, int group, __m512 out[2])
+{
+    const __m128i shift = _mm_cvtsi32_si128(group % 4 * 2);
+    const unsigned char *bytes = p + 16 + group / 4 * 32;
+    const __m512 d = broadcast_f16(p + 80), dmin = broadcast_f16(p + 82);
+
+    UNROLL
+    for (int i = 0; i < 2; i++) {
+        const int both = p[2 * group + i];
+        __m512 scale = _mm512_mul_ps(d, _mm512_set1_ps((float)(both & 15)));
+        __m512 least = _mm512_mul_ps(dmin, _mm512_set1_ps((float)(both >> 4)));
+        out[i] =
+            _mm512_fmsub_ps(scale, _mm512_cvtepi32_ps(bits_of(bytes + 16 * i, shift, 3)), least);
+    }
+}
+
+ALWAYS_INLINE void unpack_q3_k(const unsigned char *p, int group, __m512 out[2])
+{
+    const __m128i shift = _mm_cvtsi32_si128(group % 4 * 2), third = _mm_cvtsi32_si128(group);
+    const unsigned char *bytes = p + 32 + group / 4 * 32;
+    const __m512 d = broadcast_f16(p + 108);
+
+    UNROLL
+    for (int i = 0; i < 2; i++) {
+        __m512i q = _mm512_or_si512(bits_of(bytes + 16 * i, shift, 3),
+                                    _mm512_slli_epi32(bits_of(p + 16 * i, third, 1), 2));
+        __m512 scale = _mm512_mul_ps(d, _mm512_set1_ps(scale_q3_k(p + 96, 2 * group + i)));
+        q = _mm512_sub_epi32(q, _mm512_set1_epi32(4));
+        out[i] = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(q));
+    }
+}
+
+/* d times sixteen levels. */
+ALWAYS_INLINE __m512 level_table(const signed char levels[16], __m512 d)
+{
+    __m512i q = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)levels));
+
+    return _mm512_mul_ps(d, _mm512_cvtepi32_ps(q));
 }
 
 ALWAYS_INLINE void unpack_q6_k(const unsigned char *p, int group, struct unpack_state *s,
@@ -149,7 +218,20 @@ ALWAYS_INLINE void unpack(const int type, const unsigned char *p, int group, str
             out[i] = _mm512_mul_ps(broadcast_f16(p), _mm512_cvtepi32_ps(q));
         }
         break;
+    case MI_Q_IQ4_NL: look_up_nibbles(p + 2, level_table(iq4_levels, broadcast_f16(p)), out); break;
+    case MI_Q_MXFP4:
+        look_up_nibbles(p + 1, level_table(mxfp4_levels, _mm512_set1_ps(load_e8m0_half(p[0]))),
+                        out);
+        break;
+    case MI_Q_IQ4_XS: {
+        __m512 d = _mm512_mul_ps(broadcast_f16(p), _mm512_set1_ps(scale_iq4_xs(p, group)));
+        look_up_nibbles(p + 8 + 16 * group, level_table(iq4_levels, d), out);
+        break;
+    }
+    case MI_Q_Q2_K: unpack_q2_k(p, group, out); break;
+    case MI_Q_Q3_K: unpack_q3_k(p, group, out); break;
     case MI_Q_Q4_K: unpack_q4_k(p, group, s, out); break;
+    case MI_Q_Q5_K: unpack_q5_k(p, group, s, out); break;
     default: unpack_q6_k(p, group, s, out);
     }
 }
