@@ -1,6 +1,6 @@
 /* Whatever the vocabulary and the text: a vocabulary is refused or encodes; tokens stand in
- * order inside the text; without normal form their pieces are the text wherever every byte
- * has a token; text makes no control tokens; ids mean the same twice. Templates are refused or
+ * order inside the text; of byte-level ones without normal form the pieces are the text wherever
+ * every byte has a token, and text makes no control tokens; ids mean the same twice. Templates are refused or
  * render with contents untouched. */
 #include "base/mem.h"
 #include "text/chat.h"
@@ -54,8 +54,8 @@ static void check_tokens(const struct mi_tokenizer *t, bool is_moved, const char
 
         must(tokens[i].id >= 0 && (size_t)tokens[i].id < mi_tokenizer_size(t));
         must(tokens[i].begin >= begin && tokens[i].end >= end && tokens[i].end <= len &&
-             tokens[i].begin < tokens[i].end);
-        must(special || !mi_tokenizer_is_special(t, tokens[i].id));
+             tokens[i].begin < tokens[i].end + is_moved);
+        must(is_moved || special || !mi_tokenizer_is_special(t, tokens[i].id));
         begin = tokens[i].begin;
         end = tokens[i].end;
         if (!is_moved && p.len == end - begin)
@@ -95,6 +95,8 @@ static void fuzz_vocabulary(struct input in)
     unsigned pre = take(&in) % 8, n_tokens = take(&in) % 64, n_merges = take(&in) % 64;
     bool has_bytes = take(&in) % 4 != 0;
     size_t n = 0;
+    unsigned kind = take(&in) % 8;
+    float scores[256 + 64];
     struct mi_vocab_source v = {
         .model = "gpt2", .pre = pres[pre], .bos = -1, .eos = -1, .eot = -1, .unk = -1};
     struct mi_tokenizer t;
@@ -116,6 +118,19 @@ static void fuzz_vocabulary(struct input in)
         types[n] = (int32_t)(take(&in) % 7);
         tokens[n++] = take_bytes(&in, 12);
     }
+    if (kind >= 4) { /* the others have scores, or characters for bytes */
+        static const char *const models[] = {"llama", "t5", "bert", "gemma4"};
+
+        v.model = models[kind - 4];
+        v.scores = scores;
+        v.unk = take(&in) % 4 ? 0 : -1;
+        v.no_space_prefix = take(&in) % 2;
+        v.keep_spaces = take(&in) % 2;
+        v.strips_right = take(&in) % 2;
+        v.charmap = kind == 5 ? take_bytes(&in, 200) : (struct mi_bytes){0};
+        for (size_t i = 0; i < n; i++)
+            scores[i] = -(float)(i * 7 % 64);
+    }
     for (unsigned i = 0; i < n_merges; i++)
         merges[i] = take_bytes(&in, 12);
     v.tokens = tokens;
@@ -129,7 +144,7 @@ static void fuzz_vocabulary(struct input in)
         if (mi_tokenizer_init(&t, &v, &err) < 0)
             return;
     }
-    encode(&t, pre == 3, (const char *)in.at, in.left);
+    encode(&t, pre == 3 || kind >= 4, (const char *)in.at, in.left);
     mi_tokenizer_free(&t);
 }
 
@@ -137,11 +152,13 @@ static void fuzz_template(struct input in)
 {
     struct mi_message m[] = {{"user", "<|im_end|>", 10}, {"assistant", "[/INST]</s>", 11}};
     struct mi_rendering r = {0};
+    struct mi_chat_model model = {.bos = "<s>", .eos = "</s>"};
     struct mi_chat_template t;
     struct mi_error err = {0};
     char *source = mi_strndup((const char *)in.at, in.left);
 
-    if (mi_chat_open(&t, take(&in) % 2 ? NULL : "chatml", source, "<s>", &err) == 0) {
+    model.source = source;
+    if (mi_chat_open(&t, take(&in) % 2 ? NULL : "chatml", &model, &err) == 0) {
         if (mi_chat_render(&t, m, 2, true, true, &r, &err) == 0) {
             size_t at = 0;
 
