@@ -12,7 +12,7 @@ $O/verdict/spread.mi: $O/written.mi $(GATES)
 $O/sweep-parts.mi: $O/patch.jsonl $O/steer.mi $(MODEL)
 	$(PATCH) --sides untruthful,honest --at 'z:*.*,mlp_out:*' --together --pos $(PART_POS) \
 	  --metric proj:$O/steer.mi@resid_post:$$(cat $O/layer) --metric-pos last --aggregate $< -o $@
-$O/sweep-places.mi: $O/patch.jsonl $O/steer.mi $(MODEL)
+$O/sweep-places.mi: $O/places.jsonl $O/steer.mi $(MODEL)
 	$(PATCH) --sides untruthful,honest --at 'resid_post:*' \
 	  --metric proj:$O/steer.mi@resid_post:$$(cat $O/layer) --metric-pos last --aggregate $< -o $@
 # ---- X13 the baseline: the same parts, token-aligned pairs, one logit against another ---------------
@@ -25,10 +25,10 @@ $O/verdict/dense.mi: $O/spread-parts.mi $O/spread-aligned.mi $(GATES)
 	$(PROBE) verdict --claim 'more heads carry the direction than carry a token-aligned answer' --metric participation_ratio --of site=z $(GATE) \
 	  --above $$($(VIEW) $O/spread-aligned.mi | jq 'select(.metric == "participation_ratio" and .site == "z").hi') $< -o $@
 
-# ---- X12 by which paths: from each part to what the heads and the MLP of the layer read -------------
+# ---- X12 by which paths: from each part of the layers before to what the heads and the MLP of the layer read -------------
 $O/paths.mi: $O/paths.jsonl $O/steer.mi $(MODEL)
-	at=$$(cat $O/layer); from=z:0-$$at.*; \
-	$(PATCH) --sides untruthful,honest --at "$$from,mlp_out:0-$$((at ? at - 1 : 0))" --paths "q:$$at.*,k:$$at.*,v:$$at.*,ln2_normalized:$$at" \
+	at=$$(cat $O/layer); from=$$((at > $(PATH_LAYERS) ? at - $(PATH_LAYERS) : 0)); \
+	$(PATCH) --sides untruthful,honest --at "z:$$from-$$at.*,mlp_out:$$from-$$((at ? at - 1 : 0))" --paths "q:$$at.*,k:$$at.*,v:$$at.*,ln2_normalized:$$at" \
 	  --metric proj:$O/steer.mi@resid_post:$$at --metric-pos last --aggregate $< -o $@
 
 # ---- X15 single units that go with the instruction -------------------------------------------------

@@ -21,6 +21,8 @@ $O/other.jsonl: $P/$(CHOICE_OTHER).jsonl | $O
 	jq -c 'select(.side == "untruthful")' $< | awk 'NR <= $(CHOICE_PAIRS)' >$@
 $O/patch.jsonl: $P/$(CHOICE).jsonl | $O
 	awk 'NR <= 2 * $(PATCH_PAIRS)' $< >$@
+$O/places.jsonl: $P/$(CHOICE).jsonl | $O
+	awk 'NR <= 2 * $(PLACE_PAIRS)' $< >$@
 $O/paths.jsonl: $P/$(CHOICE).jsonl | $O
 	awk 'NR <= 2 * $(PATH_PAIRS)' $< >$@
 

@@ -9,7 +9,10 @@ TEST_PAIRS   ?= 100
 # of the test, for what costs more: steered answers, patching, paths
 CHOICE_PAIRS ?= 40
 PATCH_PAIRS  ?= 12
+PLACE_PAIRS  ?= 8
 PATH_PAIRS   ?= 8
+# layers before the steered one that paths begin in
+PATH_LAYERS  ?= 5
 
 # ---- where ----------------------------------------------------------------------------------
 # Tokens that directions are fitted and tested on; where the direction is added; tokens whose
@@ -53,7 +56,7 @@ SCANS        := 2
 TEXTS        := 12
 
 # what a folder of results was made with
-SIZES := SEED FIT_PAIRS TEST_PAIRS CHOICE_PAIRS PATCH_PAIRS PATH_PAIRS READ INJECT PART_POS DOMAIN CARRY \
+SIZES := SEED FIT_PAIRS TEST_PAIRS CHOICE_PAIRS PATCH_PAIRS PLACE_PAIRS PATH_PAIRS PATH_LAYERS READ INJECT PART_POS DOMAIN CARRY \
   CHOICE CHOICE_FIT CHOICE_OTHER METHODS METHOD DRAWS CONTROLS DOSES DOSE ANSWER STORY GEN_STEPS STOP \
   TALES DOSE_ALL TALE_AT TALE_PROMPT SCANS TEXTS
 

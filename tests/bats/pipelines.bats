@@ -9,7 +9,7 @@ setup() {
 # The organism's study at small sizes.
 study() {
 	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -f "$ROOT/pipelines/honesty/Makefile" BIN="$BIN" \
-		MODEL="$FIXTURES/organism/organism.gguf" DRAWS=4 CHOICE_PAIRS=12 PATCH_PAIRS=10 PATH_PAIRS=8 \
+		MODEL="$FIXTURES/organism/organism.gguf" DRAWS=4 CHOICE_PAIRS=12 PATCH_PAIRS=10 PLACE_PAIRS=8 PATH_PAIRS=8 \
 		TALES=8 CONTROLS='0 1' DOSES=1.5 GEN_STEPS=2 "$@"
 }
 
