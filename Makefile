@@ -234,11 +234,14 @@ check-asan: deps
 ## check-layers: no include may go up the layers or across them
 check-layers:
 	@sh scripts/check-layers.sh $(foreach l,$(LAYERS),'$(l):$(DEPS_$(l))')
-## bench: how fast the kernels and the tools are here
+## bench: how fast the kernels and the tools are here, and others; writes docs/benchmarks.md
 BENCHES := $(BSRC:tests/%.c=$(B)/%)
+BENCH = MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh tests/bench/run.sh
 bench: all $(BENCHES) models/smollm2.gguf
-	@for b in $(BENCHES) $(sort $(wildcard tests/bench/*.sh)); do echo "# $$b"; \
-	  MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' $$b || exit 1; done
+	@$(BENCH) $(BENCHFLAGS)
+## bench-quick: the same work, small: only whether its results are right
+bench-quick: all
+	@$(BENCH) --quick fixtures/tiny/llama-mixed.gguf
 ## parity: compare with other implementations (in a Python environment outside the tree);
 ##         LLAMA_CPP=folder of a built llama.cpp, GEMMA=file, SHARED=folder add what needs them
 parity: all $(PARITY) models/smollm2.gguf
@@ -303,6 +306,6 @@ help:
 	@sed -n 's/^## //p' Makefile | awk -F': ' '{ printf "  %-22s %s\n", $$1, $$2 }'
 print-%: ; @printf '%s\n' '$($*)'
 
-.PHONY: all bench check check-build check-run check-unit check-bats check-asan check-layers \
+.PHONY: all bench bench-quick check check-build check-run check-unit check-bats check-asan check-layers \
         clean demo demo-run deps dist fixtures fuzz fuzz-build fuzz-run help install lint parity regold uninstall
 -include $(SRCS:%.c=$(B)/%.d)

@@ -1,11 +1,12 @@
 /* forward: how near a pass over a real model comes to its bare matrix products.
  *
- *     build/release/bench/forward [-j threads] [-i isa] [MODEL.gguf]
+ *     build/release/bench/forward [-j threads] [-i isa] [-n tokens] [MODEL.gguf]
  *
  * Capture (resid_post of every layer, no logits) of packed prompts, as % of the rate of the
  * same matrix products alone on as many rows, measured right before; attention's products are
  * not counted, so long sequences show their cost. Then single tokens over a cache, logits
- * included. One thread is timed by its own processor time, several by the clock on the wall. */
+ * included. With -n: the seconds of one whole pass of so many tokens, logits of the last one,
+ * and nothing else. One thread is timed by its own processor time, several by the clock on the wall. */
 #include "model/forward.h"
 #include "base/cpu.h"
 #include "base/par.h"
@@ -116,19 +117,37 @@ static void bench_decode(struct mi_forward *f, const struct mi_model *m)
     mi_cache_free(&cache);
 }
 
+/* What a sweep of one variant a call pays for each. */
+static void bench_one(struct mi_forward *f, const struct mi_model *m, int n)
+{
+    const int row = n - 1;
+    struct mi_sequence q = {.tokens = tokens, .n = n, .logit_rows = &row, .n_logit_rows = 1};
+    double best = 1e9;
+
+    for (int i = 0; i < 12; i++) {
+        double start = peak_clock(), t;
+
+        pass(f, m, &q, 1, MI_SITE_LOGITS);
+        t = peak_clock() - start;
+        best = t < best ? t : best;
+    }
+    printf("%.6f\n", best);
+}
+
 int main(int argc, char **argv)
 {
     static const int shape[][2] = {{16, 32}, {4, 128}, {1, 512}, {32, 32}, {8, 128}, {1, 1024}};
     const char *isa = mi_isa_name(mi_cpu_best()), *path = "models/smollm2.gguf";
-    int option, threads = 1;
+    int option, threads = 1, n_one = 0;
     struct mi_model m;
     struct mi_forward f = {0};
     struct mi_error err = {0};
 
-    while ((option = getopt(argc, argv, "j:i:")) != -1)
+    while ((option = getopt(argc, argv, "j:i:n:")) != -1)
         switch (option) {
         case 'j': threads = atoi(optarg); break;
         case 'i': isa = optarg; break;
+        case 'n': n_one = atoi(optarg); break;
         default: return 2;
         }
     if (optind < argc)
@@ -145,11 +164,17 @@ int main(int argc, char **argv)
     for (int i = 0; i < MAX_ROWS; i++)
         tokens[i] = i * 7919 % m.config.dims.d_vocab;
     kept = malloc((size_t)MAX_ROWS * (size_t)m.config.dims.d_model * sizeof(float));
-    printf("# %s, %s, %d thread%s\n", path, isa, threads, threads > 1 ? "s" : "");
-    for (size_t i = 0; i < sizeof(shape) / sizeof(shape[0]) && kept; i++)
+    if (n_one > 0 && n_one <= MAX_ROWS && kept) {
+        bench_one(&f, &m, n_one);
+        n_one = -1;
+    }
+    if (n_one == 0)
+        printf("# %s, %s, %d thread%s\n", path, isa, threads, threads > 1 ? "s" : "");
+    for (size_t i = 0; i < sizeof(shape) / sizeof(shape[0]) && kept && n_one == 0; i++)
         if (shape[i][1] <= m.config.dims.n_ctx)
             bench_capture(&f, &m, shape[i][0], shape[i][1]);
-    bench_decode(&f, &m);
+    if (n_one == 0)
+        bench_decode(&f, &m);
     mi_forward_free(&f);
     mi_model_close(&m);
     free(kept);

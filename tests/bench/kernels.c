@@ -288,6 +288,11 @@ static void bench_isa(struct bench *b, const char *what, int type)
             limit[i] = measure_flops(b->threads) / 1e9;
         printf("%.1f\n", median(limit, 9));
     }
+    if (what && strcmp(what, "read") == 0) {
+        for (int i = 0; i < 9; i++)
+            limit[i] = measure_read(b->pool, b->threads) / 1e9;
+        printf("%.2f\n", median(limit, 9));
+    }
     if (!what || strcmp(what, "gemm") == 0) {
         for (int i = 0; i < 9; i++)
             limit[i] = measure_flops(b->threads) / 1e9;

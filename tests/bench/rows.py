@@ -1,0 +1,407 @@
+"""The rows of the benchmark. Each takes a Bench and reports."""
+import os
+import re
+import sys
+
+import common
+from common import Run, digest, interleaved, median, spread, tokens_of, tool, together, write_lines
+
+GOALS = {"avx512": (83, 65, 55, 0.65, 40), "avx2": (90, 80, 70, 0.75, 25), "portable": (0, 0, 0, 0.5, 0)}
+TYPES = ("F32", "Q8_0", "Q4_1", "Q4_K", "Q6_K")
+
+
+def percent(x):
+    return f"{100 * x:.0f} %"
+
+
+def limits(b):
+    b.report.section("Limits of the machine")
+    for isa in b.isas:
+        peak = [b.peak(isa) / 1e9 for _ in range(3)]
+        b.report.row(f"P, {isa}", f"{spread(peak)} GFLOP/s")
+    b.report.row("B", f"{spread([b.read() / 1e9 for _ in range(3)])} GB/s")
+
+
+def kernels(b):
+    """Products of the models' shapes, % of P at 512 rows; the rate of reading weights at one row."""
+    b.report.section("Products", "`build/release/bench/kernels -i ISA -j N -t TYPE gemm` (512 rows; K x N = 576x576, "
+                     "576x1536, 1536x576, 2048x2048; % of P measured between the samples) and `row` (one row; % of B).")
+    for isa in b.isas:
+        for kind in TYPES:
+            said = common.bench("kernels", "-i", isa, "-j", b.threads, "-s", "0.05", "-t", kind, "gemm")
+            line = next(x for x in said.splitlines() if x.startswith(kind))
+            shares = [float(x) for x in line.split("|")[-1].split() if x != "-"]
+            b.report.row(f"512 rows, {kind}, {isa}", f"{' '.join(f'{x:.0f}' for x in shares)} % of P",
+                         f"{GOALS[isa][0]} %", median(shares) >= GOALS[isa][0])
+    for kind in TYPES:
+        said = common.bench("kernels", "-i", b.isas[0], "-j", b.threads, "-s", "0.05", "-t", kind, "row")
+        line = next(x for x in said.splitlines() if x.startswith(kind))
+        b.report.row(f"one row, {kind}, {b.isas[0]}", "; ".join(x.strip() for x in line.split("|")[1:]) + " of B")
+
+
+def capture_command(b, path, out, *more):
+    return ["mi-capture", "-q", "-m", b.model.path, "--no-bos", "--at", "resid_post:*", "--pos", "last",
+            path, "-o", out, *more]
+
+
+def capture(b):
+    n = 40 if b.quick else 200
+    prompts = tokens_of(1, n, 8, 64, b.model.d_vocab)
+    path = write_lines(b.path("prompts.jsonl"), ({"tokens": p} for p in prompts))
+    few = prompts[:n // 5]
+    total, some = sum(map(len, prompts)), sum(map(len, few))
+    flops = sum(b.model.flops(len(p)) for p in prompts)
+    found = {}
+
+    def ours(isa):
+        command = capture_command(b, path, b.path(f"{isa}.mi"))
+        return lambda: total / tool(*command, isa=isa, threads=b.threads).wall
+    if b.quick:
+        for isa in [*b.isas, "portable"]:
+            ours(isa)()
+        b.report.check("capture: every instruction set writes the same", len({
+            digest(b.path(f"{isa}.mi")) for isa in [*b.isas, "portable"]}) == 1)
+        return
+    b.report.section("Capture", f"resid_post of all layers, {n} prompts of 8 to 64 random tokens that share no beginning, "
+                     f"{total} tokens; the last position is written, all are computed. `mi-capture -m MODEL --no-bos --at "
+                     "'resid_post:*' --pos last prompts.jsonl`: the whole process, start included. Peers: loaded and warm, "
+                     f"a fifth of the prompts; batches of 32 sorted by length, and one prompt at a time.")
+    what = {isa: ours(isa) for isa in b.isas}
+    peaks = {f"P {isa}": (lambda isa=isa: b.peak(isa)) for isa in b.isas}
+    if b.peers.network is not None:
+        what["transformers, batches"] = lambda: some / b.peers.batched(few)
+        what["transformers, one by one"] = lambda: some / b.peers.one_by_one(few)
+    if b.peers.bridge is not None:
+        what["TransformerLens, one by one"] = lambda: some / b.peers.lens(few)
+    if b.peers.nnsight is not None:
+        what["nnsight, one by one"] = lambda: some / b.peers.nnsight_residuals(few)
+    found = interleaved(b.rounds, **peaks, **what)
+    for isa in b.isas:
+        share = [flops * r / total / p for r, p in zip(found[isa], found[f"P {isa}"])]
+        goal = GOALS[isa][1]
+        b.report.row(f"mi-capture, {isa}", f"{spread(found[isa])} tokens/s, {percent(median(share))} of P", f"{goal} %",
+                     100 * median(share) >= goal)
+    for name in what:
+        if name not in b.isas:
+            ratio = median(found[b.isas[0]]) / median(found[name])
+            goal = 1 if "batches" in name else 3
+            b.report.row(name, f"{spread(found[name])} tokens/s", f"ours {goal} times", ratio > goal, f"ours {ratio:.2f} times")
+
+
+def shared(b):
+    """Prompts with a common beginning: computed once."""
+    b.report.section("Prompts that begin alike", "64 prompts of 80 tokens of which 64 are the same (`--pos last`).")
+    start = tokens_of(9, 1, 64, 64, b.model.d_vocab)[0]
+    ends = tokens_of(10, 64, 16, 16, b.model.d_vocab)
+    path = write_lines(b.path("alike.jsonl"), ({"tokens": start + e} for e in ends))
+    apart = write_lines(b.path("apart.jsonl"), ({"tokens": e + start} for e in ends))
+    found = interleaved(b.rounds, **{k: (lambda p=p: tool(*capture_command(b, p, b.path("x.mi")), threads=b.threads).wall)
+                                     for k, p in (("alike", path), ("apart", apart))})
+    said = tool(*capture_command(b, path, b.path("x.mi"))[:1], "-v", *capture_command(b, path, b.path("x.mi"))[2:]).said
+    b.report.row("common beginning", f"{spread(found['alike'])} s", note=re.search(r"(\d+ tokens \(\d+ shared)", said).group(1) + ")")
+    b.report.row("the same tokens, nothing in common", f"{spread(found['apart'])} s")
+
+
+def lengths(b):
+    b.report.section("Long prompts", "`mi-capture --at resid_post:LAST --pos last`, as a whole process; attention's products count.")
+    for length, n in ((512, 4), (2048, 1)):
+        prompts = tokens_of(length, n, length, length, b.model.d_vocab)
+        path = write_lines(b.path("long.jsonl"), ({"tokens": p} for p in prompts))
+        for isa in b.isas:
+            def share(isa=isa, n=n, length=length, path=path):
+                seconds = tool("mi-capture", "-q", "-m", b.model.path, "--no-bos", "--at",
+                               f"resid_post:{b.model.n_layers - 1}", path, "-o", b.path("x.mi"), isa=isa, threads=b.threads).wall
+                return n * b.model.flops(length) / seconds / b.peak(isa)
+            found = interleaved(b.rounds, x=share)["x"]
+            b.report.row(f"{length} tokens, {isa}", f"{percent(median(found))} of P ({percent(min(found))} to {percent(max(found))})",
+                         f"{GOALS[isa][2]} %", 100 * median(found) >= GOALS[isa][2])
+
+
+def rate_of(run):
+    return float(re.search(r"([\d.]+)/s\)(?=, [\d.]+ s,)", run.said).group(1))
+
+
+def generate(b, model, path, n, *more):
+    return rate_of(tool("mi-run", "-v", "-q", "-m", model, "--no-bos", "-n", n, "--temperature", 0, path, "-o", b.path("run.mi"),
+                        *more, threads=b.threads))
+
+
+def llama_tool(b, name):
+    for folder in (b.llama or "", os.path.join(b.llama or "", "bin"), os.path.join(b.llama or "", "build", "bin")):
+        if b.llama and os.access(os.path.join(folder, name), os.X_OK):
+            return os.path.join(folder, name)
+    return None
+
+
+def other_types(b):
+    """The model in other types of weights, when llama.cpp is there to write them."""
+    files = {"as it is": b.model.path}
+    quantize = llama_tool(b, "llama-quantize")
+    for kind in ("F32", "F16", "Q8_0", "Q4_0", "Q4_K_S", "Q6_K") if quantize else ():
+        path = b.path(f"{kind}.gguf")
+        try:
+            Run([quantize, "--allow-requantize", b.model.path, path, kind, str(b.threads)])
+            files[kind] = path
+        except RuntimeError:
+            pass
+    return files
+
+
+def decode(b):
+    prompt = tokens_of(4, 1, 16, 16, b.model.d_vocab)
+    path = write_lines(b.path("one.jsonl"), ({"tokens": p} for p in prompt))
+    b.report.section("One sequence", "`mi-run -n 96 --temperature 0` after 16 tokens; scores of every token are computed and written. "
+                     "llama.cpp: `llama-bench -p 0 -n 96`. % of B: bytes of the file a token. 4-bit K types of this model are "
+                     "in part other types, since its rows are no multiple of 256.")
+    bench = llama_tool(b, "llama-bench")
+    goals = {"F32": 0.75, "F16": 0.75}
+    ratios = {"Q8_0": 1.1, "Q4_0": 1.0, "as it is": 1.0, "Q4_K_S": 0.7, "Q6_K": 0.7}
+    for kind, model in other_types(b).items():
+        what = {"ours": lambda model=model: generate(b, model, path, 96), "B": b.read}
+        if bench:
+            command = [bench, "-m", model, "-p", "0", "-n", "96", "-t", str(b.threads), "-r", "1", "-o", "csv"]
+            what["llama.cpp"] = lambda command=command: float(
+                [x for x in Run(command).said.splitlines() if x.startswith('"') or "," in x][-1].split(",")[-2].strip('"'))
+        try:
+            found = interleaved(b.rounds, **what)
+        except (RuntimeError, ValueError) as error:
+            b.report.row(kind, "failed", note=str(error).splitlines()[0][:120])
+            continue
+        share = median(found["ours"]) * os.path.getsize(model) / median(found["B"])
+        ratio = median(found["ours"]) / median(found["llama.cpp"]) if bench else None
+        goal, is_met = "", None
+        if kind in goals:
+            goal, is_met = f"{percent(goals[kind])} of B", share >= goals[kind]
+        elif ratio is not None and kind in ratios:
+            goal, is_met = f"{ratios[kind]} times llama.cpp", ratio >= ratios[kind]
+        b.report.row(kind, f"{spread(found['ours'])} tokens/s, {percent(share)} of B", goal, is_met,
+                     f"llama.cpp {spread(found['llama.cpp'])}, ours {ratio:.2f} times" if ratio else "")
+
+
+def steered(b):
+    """16 sequences that are steered differently, in one batch."""
+    tool("mi-capture", "-q", "-m", b.model.path, "--no-bos", "--at", f"resid_post:{b.model.n_layers // 2}",
+         write_lines(b.path("s.jsonl"), ({"tokens": p, "label": i % 2, "pair": i // 2} for i, p in
+                                         enumerate(tokens_of(5, 16, 8, 8, b.model.d_vocab)))), "-o", b.path("s.mi"))
+    tool("mi-direction", "fit", "--method", "mean-diff", b.path("s.mi"), "-o", b.path("d.mi"))
+    prompt = tokens_of(6, 1, 16, 16, b.model.d_vocab)[0]
+    one = write_lines(b.path("one.jsonl"), [{"tokens": prompt}])
+    many = write_lines(b.path("many.jsonl"), ({"tokens": prompt[:-1] + [prompt[-1] + i]} for i in range(16)))
+    edit = ("--edit", f"add resid_post:{b.model.n_layers // 2} {b.path('d.mi')} * 2")
+    b.report.section("16 sequences at once", "`mi-run -n 96 --temperature 0 --edit 'add resid_post:MIDDLE d.mi * 2'`, one prompt and 16.")
+    found = interleaved(b.rounds, one=lambda: generate(b, b.model.path, one, 96, *edit),
+                        many=lambda: generate(b, b.model.path, many, 96, *edit))
+    ratio = median(found["many"]) / median(found["one"])
+    b.report.row("one", f"{spread(found['one'])} tokens/s")
+    b.report.row("16", f"{spread(found['many'])} tokens/s", "6 times one", ratio >= 6, f"{ratio:.2f} times")
+
+
+def pair_of(b, length):
+    base, source = tokens_of(length, 2, length, length, b.model.d_vocab)
+    lines = [{"id": "b", "pair": 1, "side": "base", "tokens": base, "target": " in", "foil": " a"},
+             {"id": "s", "pair": 1, "side": "source", "tokens": source}]
+    return base, source, write_lines(b.path(f"pair{length}.jsonl"), lines)
+
+
+def sweep_command(b, path, at, pos, out):
+    return ["mi-patch", "-v", "-q", "-m", b.model.path, "--no-bos", "--at", at, "--pos", pos, "--metric", "logit_diff",
+            path, "-o", out]
+
+
+def minimal(b, length, at):
+    """Operations of what must be computed: tokens from the change on, blocks behind the site."""
+    layers = range(b.model.n_layers)
+    if at.startswith("resid"):  # the last block's own values reach only their own logits
+        token_blocks = sum((length - p) * (b.model.n_layers - 1 - l) for l in layers for p in range(length))
+    else:
+        token_blocks = b.model.n_heads * sum(b.model.n_layers - l for l in layers)
+    return 2.0 * b.model.block * token_blocks
+
+
+def sweeps(b):
+    b.report.section("Sweeps", "Whole processes of `mi-patch --metric logit_diff` over one pair of random tokens that differ everywhere. "
+                     "Least work: of every variant the tokens from its position on through the blocks behind its site, at 0.65 P "
+                     "(AVX-512) or 0.75 P (AVX2). TransformerLens: `run_with_hooks`, one variant a call, as its "
+                     "own patching functions do, on every logit; a sample of 12 variants, times their number. Our own, one a "
+                     "call: a whole pass and the last row's logits (`bench/forward -n TOKENS`), times their number.")
+    for length in (9,) if b.quick else (9, 16, 32):
+        sweep(b, length, "resid_post:*", "all", b.model.n_layers * length)
+    if not b.quick:
+        sweep(b, 16, "z:*.*", "last", b.model.n_layers * b.model.n_heads)
+
+
+def lens_hook(b, at, length):
+    def of(i):
+        layer, k = i * 7 % b.model.n_layers, i * 5 % (length if at.startswith("resid") else b.model.n_heads)
+        name = f"blocks.{layer}." + ("hook_resid_post" if at.startswith("resid") else "attn.hook_z")
+
+        def patch(x, cache):
+            if at.startswith("resid"):
+                x[:, k] = cache[name][:, k]
+            else:
+                x[:, -1, k] = cache[name][:, -1, k]
+            return x
+        return name, patch
+    return of
+
+
+def sweep(b, length, at, pos, n):
+    base, source, path = pair_of(b, length)
+    outs = {isa: b.path(f"sweep-{isa}.mi") for isa in b.isas}
+    what = {isa: (lambda isa=isa: tool(*sweep_command(b, path, at, pos, outs[isa]), isa=isa, threads=b.threads).wall)
+            for isa in b.isas}
+    if b.quick:
+        for call in what.values():
+            call()
+        tool(*sweep_command(b, path, at, pos, b.path("alone.mi")), "--batch", 1, threads=1)
+        b.report.check("sweeps: every instruction set, and one variant a pass, write the same",
+                       len({digest(x) for x in [*outs.values(), b.path("alone.mi")]}) == 1)
+        return
+    for isa in b.isas:
+        what[f"P {isa}"] = lambda isa=isa: b.peak(isa)
+    what["alone"] = lambda: n * float(common.bench("forward", "-j", b.threads, "-n", length, b.model.path))
+    if b.peers.bridge is not None:
+        what["lens"] = lambda: n * b.peers.lens_variants(base, source, lens_hook(b, at, length), 12)
+    found = interleaved(b.rounds, **what)
+    for isa in b.isas:
+        share = GOALS[isa][3]
+        allowed = minimal(b, length, at) / (share * median(found[f"P {isa}"]))
+        b.report.row(f"{at} x {pos}, {length} tokens, {isa}", f"{spread(found[isa])} s", f"{allowed:.3g} s",
+                     median(found[isa]) <= allowed)
+        if "lens" in found:
+            ratio = median(found["lens"]) / median(found[isa])
+            goal = GOALS[isa][4] if at.startswith("resid") else 0
+            b.report.row("beside TransformerLens", f"{spread(found['lens'])} s", f"{goal} times" if goal else "",
+                         ratio >= goal if goal else None, f"ours {ratio:.1f} times")
+    ratio = median(found["alone"]) / median(found[b.isas[0]])
+    b.report.row("our own, one variant a call", f"{spread(found['alone'])} s", "3.5 times", ratio >= 3.5, f"{ratio:.2f} times")
+
+
+def cold(b):
+    b.report.section("Cold start", "One process, one prompt of 16 tokens, one captured site, the file in the page cache; TransformerLens: "
+                     "a process that imports it and loads the same weights, no more.")
+    path = write_lines(b.path("c.jsonl"), ({"tokens": p} for p in tokens_of(7, 1, 16, 16, b.model.d_vocab)))
+    what = {"ours": lambda: tool("mi-capture", "-q", "-m", b.model.path, "--at", f"resid_post:{b.model.n_layers // 2}", path, "-o", b.path("x.mi")).wall}
+    if b.peers.bridge is not None:
+        code = (f"import sys; sys.path.insert(0, {os.path.join(common.here, '..', 'parity')!r}); import reference; "
+                "from transformer_lens.model_bridge.sources import build_bridge_from_module; "
+                f"m = reference.load({b.model.path!r}); m = m[0] if isinstance(m, tuple) else m; "
+                "build_bridge_from_module(m, 'LlamaForCausalLM', hf_config=m.config)")
+        what["lens"] = lambda: Run([sys.executable, "-c", code]).wall
+    found = interleaved(b.rounds, **what)
+    b.report.row("mi-capture", f"{spread(found['ours'])} s")
+    if "lens" in found:
+        ratio = median(found["lens"]) / median(found["ours"])
+        b.report.row("TransformerLens", f"{spread(found['lens'])} s", "ours 25 times", ratio >= 25, f"ours {ratio:.0f} times")
+
+
+def memory(b):
+    b.report.section("Memory", "Peak of `mi-capture --at 'resid_post:*' --pos last` (the mapped file counts).")
+    peaks = []
+    for n in (100, 1000):
+        path = write_lines(b.path("m.jsonl"), ({"tokens": p} for p in tokens_of(8, n, 8, 64, b.model.d_vocab)))
+        peaks.append(tool(*capture_command(b, path, b.path("m.mi")), threads=b.threads).peak)
+        b.report.row(f"{n} prompts", f"{peaks[-1] / 2**20:.0f} MiB", f"file + 150 MiB = {b.model.bytes / 2**20 + 150:.0f} MiB",
+                     peaks[-1] <= b.model.bytes + 150 * 2**20)
+    b.report.row("ten times the prompts", f"{peaks[1] / peaks[0]:.2f} times the peak", "the same", peaks[1] < 1.05 * peaks[0])
+
+
+def processes(b):
+    b.report.section("Two processes at once", "150 prompts in one process of 2 threads, and in two processes of half each.")
+    prompts = tokens_of(1, 150, 8, 64, b.model.d_vocab)
+    whole = write_lines(b.path("whole.jsonl"), ({"tokens": p} for p in prompts))
+    halves = [write_lines(b.path(f"half{i}.jsonl"), ({"tokens": p} for p in prompts[i::2])) for i in (0, 1)]
+
+    def pair(threads):
+        command = [[os.path.join(common.tools, "mi-capture"), *capture_command(b, h, h + ".mi")[1:], "-j", threads] for h in halves]
+        return lambda: together(command)
+    found = interleaved(b.rounds, one=lambda: tool(*capture_command(b, whole, b.path("x.mi")), threads=2).wall,
+                        single=pair(1), double=pair(2))
+    for name, text, goal in (("single", "two, -j 1 each", 0.95), ("double", "two, -j 2 each", 0.9)):
+        ratio = median(found["one"]) / median(found[name])
+        b.report.row(text, f"{spread(found[name])} s", f"{percent(goal)} of the throughput of one", ratio >= goal, percent(ratio))
+    b.report.row("one, -j 2", f"{spread(found['one'])} s")
+
+
+def probes(b):
+    """Logistic probes of every layer."""
+    n = 2000 if b.quick else 8000
+    prompts = tokens_of(11, n, 4, 4, b.model.d_vocab)
+    lines = ({"id": str(i), "tokens": p, "label": p[-1] % 2} for i, p in enumerate(prompts))
+    acts = b.path("acts.mi")
+    tool("mi-capture", "-q", "-m", b.model.path, "--no-bos", "--at", "resid_post:*", write_lines(b.path("p.jsonl"), lines), "-o", acts)
+    try:
+        import msgpack
+        import numpy as np
+        import zstandard
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.preprocessing import StandardScaler
+    except ImportError as error:
+        b.report.section("Probes")
+        b.report.row("scikit-learn", "not measured", note=str(error))
+        return
+    b.report.section("Probes", f"Logistic regression, l2 0.01 on standardised columns, every layer, {n} prompts of random tokens with "
+                     "labels that nothing predicts well: `mi-direction fit --method logistic`, reading the stream included. "
+                     "scikit-learn: StandardScaler and LogisticRegression (lbfgs, tolerance 1e-6), rows in memory.")
+
+    def load():
+        rows = [[] for _ in range(b.model.n_layers)]
+        with open(acts, "rb") as file:
+            data = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+            for _, kind, body in msgpack.Unpacker(data, raw=False, strict_map_key=False, max_buffer_size=1 << 30):
+                if kind == "act":
+                    raw = np.frombuffer(body["x"]["data"], np.uint8)
+                    if body["x"].get("shuffle"):  # the first bytes of all numbers, then the second ...
+                        raw = raw.reshape(4, -1).T
+                    rows[body["layer"]].append(np.frombuffer(raw.tobytes(), "<f4"))
+        return [np.stack(r) for r in rows]
+    y = np.array([p[-1] % 2 for p in prompts])
+    x = load()
+
+    def theirs():
+        losses.clear()
+        start = common.time.perf_counter()
+        for rows in x:
+            z = StandardScaler().fit_transform(rows)
+            fit = LogisticRegression(C=1 / (n * 0.01), tol=1e-6, max_iter=5000).fit(z, y)
+            losses.append((z, fit))
+        seconds = common.time.perf_counter() - start
+        values = []
+        for z, fit in losses:
+            margin = (2 * y - 1) * (z @ fit.coef_[0] + fit.intercept_[0])
+            values.append(np.logaddexp(0, -margin).mean() + 0.005 * (fit.coef_ ** 2).sum())
+        losses[:] = values
+        return seconds
+    losses = []
+    out = b.path("logistic.mi")
+    found = interleaved(0, ours=lambda: tool("mi-direction", "fit", "--method", "logistic", acts, "-o", out, threads=b.threads).wall,
+                        theirs=theirs)
+    ratio = median(found["theirs"]) / median(found["ours"])
+    b.report.row("mi-direction fit", f"{spread(found['ours'])} s")
+    b.report.row("scikit-learn", f"{spread(found['theirs'])} s", "ours 15 times", ratio >= 15,
+                 f"ours {ratio:.1f} times; mean objective {sum(losses) / len(losses):.6f}")
+    with open(out, "rb") as file:
+        data = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        own = [body.get("loss") for _, kind, body in msgpack.Unpacker(data, raw=False, strict_map_key=False, max_buffer_size=1 << 30)
+               if kind == "dir"]
+    if own and None not in own:
+        b.report.row("mean objective of mi-direction", f"{sum(own) / len(own):.6f}")
+
+
+def growth(b):
+    b.report.section("How the cost grows", "`mi-capture --at resid_post:LAYER --pos last`, seconds of the whole process.")
+
+    def seconds(n, length, layer):
+        path = write_lines(b.path("g.jsonl"), ({"tokens": p} for p in tokens_of(12, n, length, length, b.model.d_vocab)))
+        return median([tool("mi-capture", "-q", "-m", b.model.path, "--no-bos", "--at", f"resid_post:{layer}", path, "-o",
+                            b.path("x.mi"), threads=b.threads).wall for _ in range(b.rounds)])
+    last = b.model.n_layers - 1
+    for what, cases in (("prompts of 32 tokens: 32, 64, 128", [(32, 32, last), (64, 32, last), (128, 32, last)]),
+                        ("tokens of 16 prompts: 64, 128, 256", [(16, 64, last), (16, 128, last), (16, 256, last)]),
+                        ("blocks of 64 prompts of 32: a quarter, half, all", [(64, 32, last // 4), (64, 32, last // 2), (64, 32, last)])):
+        b.report.row(what, ", ".join(f"{seconds(*c):.2f} s" for c in cases))
+
+
+ALL = {f.__name__: f for f in (limits, kernels, capture, shared, lengths, decode, steered, sweeps, cold, memory, processes, probes,
+                               growth)}
+QUICK = ("capture", "sweeps")
