@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/par.h"
+#include "base/progress.h"
 #include "job/selftest.h"
 
 #include <string.h>
@@ -104,6 +105,16 @@ static void broken_decode(const struct mi_tokenizer *t, const int32_t *ids, size
     }
 }
 
+/* A sanitizer keeps what was freed, so that its peak says nothing. */
+static int64_t sound_peak(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return 0;
+#else
+    return mi_peak_bytes();
+#endif
+}
+
 static int64_t broken_peak(void)
 {
     return (int64_t)1 << 40;
@@ -136,6 +147,7 @@ static void expect(struct mi_session *s, enum fault f, struct mi_selftest_parts 
 
     fault = f;
     parts.forward = broken_forward;
+    parts.peak = parts.peak ? parts.peak : sound_peak;
     r = mi_selftest(s, &parts, put, &seen, &err);
     if (!ok(r == (name ? 1 : 0) && seen.n == MI_SELFTEST_CHECKS && seen.n_failed == r &&
                 (!name || strcmp(seen.failed, name) == 0),
@@ -148,17 +160,20 @@ static void expect(struct mi_session *s, enum fault f, struct mi_selftest_parts 
 static void test_faults(const char *path)
 {
     const struct mi_session_options o = {.model = path};
-    const struct mi_selftest_parts sound = {0};
+    const struct mi_selftest_parts sound = {.peak = sound_peak};
     struct mi_session s = {0};
     struct mi_error err = {0};
     struct seen seen = {0};
+    bool has_threads;
 
     if (!ok(mi_session_open(&s, &o, &err) == 0, "%s opens", path)) {
         diag("%s", err.text);
         return;
     }
-    ok(mi_selftest(&s, NULL, put, &seen, &err) == 0 && seen.n == MI_SELFTEST_CHECKS, "%s passes",
+    ok(mi_selftest(&s, &sound, put, &seen, &err) == 0 && seen.n == MI_SELFTEST_CHECKS, "%s passes",
        path);
+    mi_par_set(3);
+    has_threads = mi_par_threads() == 3; /* not where OpenMP was left out */
     mi_par_set(2);
     expect(&s, NONE, sound, NULL);
     expect(&s, NONE, (struct mi_selftest_parts){.decode = broken_decode}, "tokens");
@@ -166,12 +181,13 @@ static void test_faults(const char *path)
     expect(&s, NOT_FINITE, sound, "sites");
     expect(&s, CACHE_DRIFTS, sound, "cache");
     expect(&s, BATCH_LEAKS, sound, "batch");
-    expect(&s, THREADS_RACE, sound, "threads");
+    if (has_threads)
+        expect(&s, THREADS_RACE, sound, "threads");
     expect(&s, LOGITS_REMEMBER, sound, "lens");
     expect(&s, STREAM_DRIFTS, sound, "decomposition");
     expect(&s, WRITING_CHANGES, sound, "patch");
     expect(&s, NONE, (struct mi_selftest_parts){.peak = broken_peak}, "memory");
-    ok(mi_par_threads() == 2, "the number of threads is what it was");
+    ok(!has_threads || mi_par_threads() == 2, "the number of threads is what it was");
     ok(mi_selftest(&s, &(struct mi_selftest_parts){.forward = failing_forward}, put, &seen, &err) <
                0 &&
            err.code == MI_EXIT_DATA,
