@@ -14,7 +14,7 @@
 enum {
     MI_SHARDS_MAX = 512,            /* files */
     MI_SHARDS_MAX_TENSORS = 262144, /* of all files */
-    MI_SHARDS_MAX_INDEX = 67108864, /* bytes of the index */
+    MI_SHARDS_MAX_INDEX = 33554432, /* bytes of the index */
 };
 
 struct mi_shards {
