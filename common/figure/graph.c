@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { BOX_WIDTH = 184, BOX_HEIGHT = 44, GAP_X = 44, GAP_Y = 12, LETTERS = 24, SMALL = 30 };
+enum { BOX_WIDTH = 184, BOX_HEIGHT = 44, GAP_X = 44, GAP_Y = 12, LETTERS = 24, SMALL = 28 };
 
 void mi_graph_layout(struct mi_graph *g)
 {
@@ -28,6 +28,82 @@ void mi_graph_layout(struct mi_graph *g)
     }
     memcpy(g->edge, direct, n * n * sizeof *direct);
     mi_free(direct);
+}
+
+/* ---- folding ----------------------------------------------------------------------- */
+
+/* The names of the members, each once, after their number. */
+static const char *list_names(struct mi_arena *a, const struct mi_graph *g, const int *to, int fold)
+{
+    struct mi_buf b = {0};
+    const char *last = NULL, *text;
+    int n = 0;
+
+    for (int i = 0; i < g->n; i++)
+        n += to[i] == fold;
+    mi_buf_addf(&b, "%d", n);
+    for (int i = 0; i < g->n; i++) {
+        if (to[i] != fold || (last && strcmp(last, g->node[i].name) == 0))
+            continue;
+        last = g->node[i].name;
+        if (strcmp(last, g->node[i].kind) != 0)
+            mi_buf_addf(&b, "%s%s", strchr(mi_buf_text(&b), ':') ? ", " : ": ", last);
+    }
+    text = mi_arena_dup(a, b.data, b.len);
+    mi_buf_free(&b);
+    return text;
+}
+
+/* Which node of the folded graph each goes to, by depth; returns how many there are. */
+static int group_nodes(const struct mi_graph *g, int *to, int *first)
+{
+    int n = 0, depth = 0, done = 0;
+
+    for (; done < g->n; depth++)
+        for (int i = 0; i < g->n; i++) {
+            int k = 0;
+
+            if (g->node[i].depth != depth)
+                continue;
+            while (k < n && (g->node[first[k]].depth != depth ||
+                             strcmp(g->node[first[k]].kind, g->node[i].kind) != 0))
+                k++;
+            if (k == n)
+                first[n++] = i;
+            to[i] = k;
+            done++;
+        }
+    return n;
+}
+
+void mi_graph_fold(struct mi_graph *g, struct mi_arena *a, int most)
+{
+    size_t n = (size_t)g->n;
+    int *to = mi_alloc_zero(n + 1, sizeof *to), *first = mi_alloc_zero(n + 1, sizeof *first);
+    struct mi_graph folded = {0};
+
+    if (g->n > most) {
+        folded.n = group_nodes(g, to, first);
+        folded.node = mi_arena_alloc(a, ((size_t)folded.n + 1) * sizeof *folded.node);
+        folded.edge = mi_arena_alloc(a, (size_t)folded.n * (size_t)folded.n + 1);
+        memset(folded.edge, 0, (size_t)folded.n * (size_t)folded.n + 1);
+        for (int k = 0; k < folded.n; k++) {
+            const struct mi_graph_node *one = &g->node[first[k]];
+            const char *names = list_names(a, g, to, k);
+
+            folded.node[k] = strcmp(names, "1") == 0 || strncmp(names, "1:", 2) == 0
+                                 ? *one
+                                 : (struct mi_graph_node){one->kind, names, one->kind, 0};
+        }
+        for (int i = 0; i < g->n; i++)
+            for (int k = 0; k < g->n; k++)
+                if (g->edge[i * g->n + k])
+                    folded.edge[to[i] * folded.n + to[k]] = true;
+        *g = folded;
+        mi_graph_layout(g);
+    }
+    mi_free(to);
+    mi_free(first);
 }
 
 void mi_graph_print(struct mi_buf *b, const struct mi_graph *g)

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A graph of more is folded: the table below it has every stream. */
+enum { MOST_NODES = 30 };
+
 /* Every digest once: streams of the report and what they name as inputs. */
 struct files {
     struct mi_intern digests;
@@ -114,6 +117,22 @@ static const char *detail_of(struct mi_page *p, const struct mi_source *s, const
     return text;
 }
 
+/* Of a stream of the report the step that made it, of others their name. */
+static const char *kind_of(struct mi_page *p, const struct mi_source *s, const char *name)
+{
+    const struct mi_value *steps = s ? steps_of(s) : NULL;
+    struct mi_buf b = {0};
+    const char *text;
+
+    if (steps)
+        add_step(&b, &steps->as.array.item[steps->as.array.n - 1], false);
+    else
+        mi_buf_add(&b, name, strlen(name));
+    text = mi_arena_dup(&p->arena, b.data ? b.data : "", b.len);
+    mi_buf_free(&b);
+    return text;
+}
+
 /* Files in an order in which every one comes after what it was made from. */
 static int64_t order_of(const struct files *f, const bool *from, int64_t *order)
 {
@@ -152,11 +171,13 @@ static const struct mi_graph *build_graph(struct mi_page *p, const struct files 
 
         g->node[i] = (struct mi_graph_node){
             mi_arena_dup(&p->arena, file_part(f->name[a]), strlen(file_part(f->name[a]))),
-            detail_of(p, f->source[a], f->digests.name[a]), 0};
+            detail_of(p, f->source[a], f->digests.name[a]),
+            kind_of(p, f->source[a], file_part(f->name[a])), 0};
         for (int k = 0; k < g->n; k++)
             g->edge[i * g->n + k] = from[a * n + (size_t)order[k]];
     }
     mi_graph_layout(g);
+    mi_graph_fold(g, &p->arena, MOST_NODES);
     mi_free(order);
     return g;
 }
@@ -187,6 +208,12 @@ void mi_figure_provenance(struct mi_page *p, const struct mi_source *s, int n)
             from[a * n_files + to] = a != to;
         }
     }
+    if (n_files > MOST_NODES)
+        mi_page_sayf(
+            p, MI_PART_ASIDE,
+            "%zu streams and files; those that one step made of the same are one box, which says "
+            "how many they are",
+            n_files);
     mi_page_graph(p, build_graph(p, &f, from));
     add_steps(p, s, n);
     mi_free(from);

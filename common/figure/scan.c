@@ -287,7 +287,7 @@ static void add_title(struct mi_page *p, const struct scan *sc)
     mi_page_sayf(
         p, MI_PART_ASIDE,
         "%s: %s. Orange (+, #) is towards %.*s, blue (-, =) towards %s. Colours end at %.3g; "
-        "%.0f %% of the figures lie beyond.",
+        "%.2g %% of the figures lie beyond.",
         metric, m ? m->formula : "", *sides ? (int)first : 17, *sides ? sides : "the positive side",
         sides[first] ? sides + first + 1 : "the other side", sc->scale, 100 * sc->beyond);
 }

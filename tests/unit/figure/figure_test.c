@@ -2,6 +2,7 @@
 #include "../tap.h"
 #include "base/mem.h"
 #include "figure/bars.h"
+#include "figure/graph.h"
 #include "figure/scores.h"
 #include "figure/table.h"
 #include "figure/texts.h"
@@ -171,6 +172,38 @@ static void test_scores(void)
     mi_arena_free(&a);
 }
 
+/* Two prompt files, each captured, one direction of both, used twice by one tool. */
+static void test_graph(void)
+{
+    static const char *const kinds[] = {"prompts", "prompts", "capture", "capture",
+                                        "fit",     "eval",    "eval"};
+    struct mi_graph_node node[7];
+    bool edge[49] = {false};
+    struct mi_graph g = {node, 7, edge};
+    struct mi_arena a = {0};
+    struct mi_buf b = {0};
+
+    for (int i = 0; i < 7; i++)
+        node[i] = (struct mi_graph_node){i == 5   ? "five"
+                                         : i == 6 ? "six"
+                                                  : kinds[i],
+                                         "", kinds[i], 0};
+    for (int i = 0; i < 2; i++) {
+        edge[i * 7 + 2 + i] = edge[(2 + i) * 7 + 4] = edge[i * 7 + 4] = true;
+        edge[4 * 7 + 5 + i] = true;
+    }
+    mi_graph_layout(&g);
+    mi_graph_fold(&g, &a, 7);
+    ok(g.n == 7 && g.node[5].depth == 3, "seven nodes fit into seven, three deep");
+    mi_graph_fold(&g, &a, 6);
+    mi_graph_print(&b, &g);
+    ok(strcmp(mi_buf_text(&b), "prompts (2)\ncapture (2)  from prompts\nfit  from capture\n"
+                               "eval (2: five, six)  from fit\n") == 0,
+       "folded by kind and depth: %s", mi_buf_text(&b));
+    mi_buf_free(&b);
+    mi_arena_free(&a);
+}
+
 int main(void)
 {
     test_width();
@@ -180,5 +213,6 @@ int main(void)
     test_bars();
     test_texts();
     test_scores();
+    test_graph();
     return done();
 }
