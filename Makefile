@@ -246,6 +246,10 @@ bench-quick: all
 ##         LLAMA_CPP=folder of a built llama.cpp, GEMMA=file, SHARED=folder add what needs them
 parity: all $(PARITY) models/smollm2.gguf
 	$(Q)MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh tests/parity/run.sh
+## picture: docs/report.png, the top of the organism's report (needs Chromium)
+picture: all
+	+$(Q)$(MAKE) --no-print-directory -f pipelines/honesty/Makefile BIN='$(B)/bin'
+	$(Q)sh scripts/picture.sh pipelines/honesty/out/organism/report.html docs/report.png 1200 960 1
 ## regold: write what the commands of the documents print now into the documents
 regold: all
 	@MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh scripts/run-cookbook.sh --regold README.md docs/cookbook.md
@@ -307,5 +311,5 @@ help:
 print-%: ; @printf '%s\n' '$($*)'
 
 .PHONY: all bench bench-quick check check-build check-run check-unit check-bats check-asan check-layers \
-        clean demo demo-run deps dist fixtures fuzz fuzz-build fuzz-run help install lint parity regold uninstall
+        clean demo demo-run deps dist fixtures fuzz fuzz-build fuzz-run help install lint parity picture regold uninstall
 -include $(SRCS:%.c=$(B)/%.d)
