@@ -58,7 +58,8 @@ struct mi_jv mi_jcased(struct mi_jrun *run, const struct mi_jstr *s, enum mi_jca
         after_cased = now != MI_CASE_NONE;
         at_start = begins_word(cp);
     }
-    return mi_jtext_value(run, &t);
+    return mi_jmarkup(run, mi_jtext_value(run, &t).as.str,
+                      s->is_markup && how != MI_JTITLE_FILTER);
 }
 
 static struct mi_jv cased(struct mi_jrun *run, struct mi_jv self, const struct mi_jargs *args,
@@ -188,7 +189,7 @@ struct mi_jv mi_jpad(struct mi_jrun *run, const struct mi_jstr *s, int64_t left,
     mi_jadd_str(run, &t, s);
     for (; right > 0 && mi_jwork(run, 0); right--)
         mi_jadd(run, &t, fill, fill_len);
-    return mi_jtext_value(run, &t);
+    return mi_jmarkup(run, mi_jtext_value(run, &t).as.str, s->is_markup);
 }
 
 enum side { LEFT, RIGHT, BOTH };
@@ -243,7 +244,7 @@ static struct mi_jv str_zfill(struct mi_jrun *run, struct mi_jv self, const stru
     for (int64_t n = mi_jn_chars(s); n < width && mi_jwork(run, 0); n++)
         mi_jadd(run, &t, "0", 1);
     mi_jadd_sub(run, &t, s, sign, s->len);
-    return mi_jtext_value(run, &t);
+    return mi_jmarkup(run, mi_jtext_value(run, &t).as.str, s->is_markup);
 }
 
 /* ---- parts --------------------------------------------------------------------------------- */
@@ -252,7 +253,7 @@ static struct mi_jv partition(struct mi_jrun *run, struct mi_jv self, const stru
                               bool is_last)
 {
     const struct mi_jstr *s = self.as.str, *by = NULL;
-    struct mi_jv given[1], t = mi_jlist(run, MI_JFORM_TUPLE), none = mi_jstr_z(run, "");
+    struct mi_jv given[1], t = mi_jlist(run, MI_JFORM_TUPLE), none = mi_jsub(run, s, 0, 0);
     size_t found, at;
 
     if (!mi_jbind(run, "partition", args, "_", 1, given) ||

@@ -203,22 +203,25 @@ static struct mi_jv f_truncate(struct mi_jrun *run, struct mi_jv v, const struct
 
 static struct mi_jv f_escape(struct mi_jrun *run, struct mi_jv v, const struct mi_jargs *args)
 {
-    static const char marks[] = "&<>'\"";
-    static const char *const names[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
     const struct mi_jstr *s = mi_jto_str(run, v);
-    struct mi_jtext t = {0};
 
-    if (!mi_jbind(run, "escape", args, "", 0, NULL))
+    if (!mi_jbind(run, "escape", args, "", 0, NULL) || s->is_markup)
         return v;
-    for (size_t i = 0; i < s->len && mi_jwork(run, 0); i++) {
-        const char *at = s->at[i] ? strchr(marks, s->at[i]) : NULL;
+    return mi_jescape(run, s);
+}
 
-        if (at)
-            mi_jadd_as(run, &t, names[at - marks], strlen(names[at - marks]), s, i, i + 1);
-        else
-            mi_jadd_sub(run, &t, s, i, i + 1);
-    }
-    return mi_jtext_value(run, &t);
+static struct mi_jv f_forceescape(struct mi_jrun *run, struct mi_jv v, const struct mi_jargs *args)
+{
+    if (!mi_jbind(run, "forceescape", args, "", 0, NULL))
+        return v;
+    return mi_jescape(run, mi_jto_str(run, v));
+}
+
+static struct mi_jv f_safe(struct mi_jrun *run, struct mi_jv v, const struct mi_jargs *args)
+{
+    if (!mi_jbind(run, "safe", args, "", 0, NULL))
+        return v;
+    return mi_jmarkup(run, mi_jto_str(run, v), true);
 }
 
 static struct mi_jv f_wordcount(struct mi_jrun *run, struct mi_jv v, const struct mi_jargs *args)
@@ -415,7 +418,7 @@ const struct mi_jentry mi_jtext_filters[] = {
     {"capitalize", f_capitalize},
     {"title", f_title},
     {"string", f_string},
-    {"safe", f_string},
+    {"safe", f_safe},
     {"trim", f_trim},
     {"replace", f_replace},
     {"center", f_center},
@@ -424,7 +427,7 @@ const struct mi_jentry mi_jtext_filters[] = {
     {"truncate", f_truncate},
     {"e", f_escape},
     {"escape", f_escape},
-    {"forceescape", f_escape},
+    {"forceescape", f_forceescape},
     {"wordcount", f_wordcount},
     {"int", f_int},
     {"float", f_float},

@@ -116,7 +116,7 @@ static struct mi_jv repeat(struct mi_jrun *run, struct mi_jv v, int64_t times)
     if (v.kind == MI_JSTR) {
         for (int64_t i = 0; i < times && v.as.str->len > 0 && mi_jwork(run, 0); i++)
             mi_jadd_str(run, &t, v.as.str);
-        return mi_jtext_value(run, &t);
+        return mi_jmarkup(run, mi_jtext_value(run, &t).as.str, v.as.str->is_markup);
     }
     list = mi_jlist(run, v.as.list->form);
     for (int64_t i = 0; i < times && v.as.list->n > 0; i++)
@@ -145,21 +145,32 @@ static struct mi_jv join_rows(struct mi_jrun *run, struct mi_jv a, struct mi_jv 
     return list;
 }
 
+/* What is added to markup is escaped, unless it is markup itself. */
+static struct mi_jv add_strings(struct mi_jrun *run, struct mi_jv a, struct mi_jv b)
+{
+    bool is_markup = a.as.str->is_markup || b.as.str->is_markup;
+    struct mi_jtext t = {0};
+
+    if (is_markup && !a.as.str->is_markup)
+        a = mi_jescape(run, a.as.str);
+    if (is_markup && !b.as.str->is_markup)
+        b = mi_jescape(run, b.as.str);
+    mi_jadd_str(run, &t, a.as.str);
+    mi_jadd_str(run, &t, b.as.str);
+    return mi_jmarkup(run, mi_jtext_value(run, &t).as.str, is_markup);
+}
+
 struct mi_jv mi_jarithmetic(struct mi_jrun *run, enum mi_jop op, struct mi_jv a, struct mi_jv b)
 {
     int64_t i, k;
     double x, y;
-    struct mi_jtext t = {0};
 
     if (mi_jas_int(a, &i) && mi_jas_int(b, &k))
         return int_arithmetic(run, op, i, k);
     if (mi_jas_real(a, &x) && mi_jas_real(b, &y))
         return real_arithmetic(run, op, x, y);
-    if (op == MI_JADD && a.kind == MI_JSTR && b.kind == MI_JSTR) {
-        mi_jadd_str(run, &t, a.as.str);
-        mi_jadd_str(run, &t, b.as.str);
-        return mi_jtext_value(run, &t);
-    }
+    if (op == MI_JADD && a.kind == MI_JSTR && b.kind == MI_JSTR)
+        return add_strings(run, a, b);
     if (op == MI_JADD && is_row(a) && is_row(b) && a.as.list->form == b.as.list->form)
         return join_rows(run, a, b);
     if (op == MI_JMUL && (a.kind == MI_JSTR || is_row(a)) && mi_jas_int(b, &k))
@@ -320,7 +331,7 @@ static struct mi_jv slice_str(struct mi_jrun *run, const struct mi_jstr *s, int6
         if (__builtin_add_overflow(i, by, &i))
             break;
     }
-    return mi_jtext_value(run, &t);
+    return mi_jmarkup(run, mi_jtext_value(run, &t).as.str, s->is_markup);
 }
 
 struct mi_jv mi_jslice(struct mi_jrun *run, struct mi_jv v, struct mi_jv from, struct mi_jv to,

@@ -74,6 +74,8 @@ static void repr_str(struct mi_jrun *run, struct mi_jtext *t, const struct mi_js
     bool has_double = s->len && memchr(s->at, '"', s->len);
     char quote = has_single && !has_double ? '"' : '\'';
 
+    if (s->is_markup)
+        mi_jadd_z(run, t, "Markup(");
     mi_jadd(run, t, &quote, 1);
     for (size_t i = 0, n = 0; i < s->len && mi_jwork(run, 0); i += n) {
         uint32_t cp = mi_jchar(s, i, &n);
@@ -81,6 +83,8 @@ static void repr_str(struct mi_jrun *run, struct mi_jtext *t, const struct mi_js
         repr_char(run, t, s, i, n, cp, quote);
     }
     mi_jadd(run, t, &quote, 1);
+    if (s->is_markup)
+        mi_jadd_z(run, t, ")");
 }
 
 /* ---- collections ------------------------------------------------------------------------- */

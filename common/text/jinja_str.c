@@ -365,7 +365,10 @@ static struct mi_jv str_replace(struct mi_jrun *run, struct mi_jv self,
         !mi_jarg_str(run, "replace", given[1], &new) ||
         !mi_jarg_int(run, "replace", given[2], &count))
         return given[0];
-    return mi_jreplace(run, self.as.str, old, new, count);
+    if (self.as.str->is_markup && !new->is_markup)
+        new = mi_jescape(run, new).as.str;
+    return mi_jmarkup(run, mi_jreplace(run, self.as.str, old, new, count).as.str,
+                      self.as.str->is_markup);
 }
 
 static struct mi_jv str_join(struct mi_jrun *run, struct mi_jv self, const struct mi_jargs *args)

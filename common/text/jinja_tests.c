@@ -141,6 +141,7 @@ static bool one_value(struct mi_jrun *run, enum test test, struct mi_jv v)
         return v.kind == MI_JCALL || v.kind == MI_JLOOP || v.kind == MI_JUNDEFINED;
     case ODD: return divides(run, v, mi_jint(2), 1);
     case EVEN: return divides(run, v, mi_jint(2), 0);
+    case ESCAPED: return v.kind == MI_JSTR && v.as.str->is_markup;
     case LOWER: return mi_jhas_case(run, mi_jto_str(run, v), false);
     case UPPER: return mi_jhas_case(run, mi_jto_str(run, v), true);
     case FILTER: return v.kind == MI_JSTR && mi_jhas_filter(v.as.str);

@@ -46,14 +46,46 @@ struct mi_jv mi_jsub(struct mi_jrun *run, const struct mi_jstr *s, size_t from, 
         return string_of(run, (struct mi_jstr){.at = s->at + from,
                                                .len = to - from,
                                                .is_ascii = s->is_ascii ||
-                                                           is_ascii(s->at + from, to - from)});
+                                                           is_ascii(s->at + from, to - from),
+                                               .is_markup = s->is_markup});
     mi_jadd_sub(run, &t, s, from, to);
-    return mi_jtext_value(run, &t);
+    return mi_jmarkup(run, mi_jtext_value(run, &t).as.str, s->is_markup);
+}
+
+struct mi_jv mi_jmarkup(struct mi_jrun *run, const struct mi_jstr *s, bool is_markup)
+{
+    struct mi_jstr same = *s;
+
+    if (s->is_markup == is_markup)
+        return (struct mi_jv){.kind = MI_JSTR, .as.str = s};
+    same.is_markup = is_markup;
+    return string_of(run, same);
+}
+
+struct mi_jv mi_jescape(struct mi_jrun *run, const struct mi_jstr *s)
+{
+    static const char marks[] = "&<>'\"";
+    static const char *const names[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
+    struct mi_jtext t = {0};
+    size_t plain = 0;
+
+    for (size_t i = 0; i < s->len && mi_jwork(run, 0); i++) {
+        const char *at = s->at[i] ? strchr(marks, s->at[i]) : NULL;
+
+        if (!at)
+            continue;
+        mi_jadd_sub(run, &t, s, plain, i);
+        mi_jadd_as(run, &t, names[at - marks], strlen(names[at - marks]), s, i, i + 1);
+        plain = i + 1;
+    }
+    mi_jadd_sub(run, &t, s, plain, s->len);
+    return mi_jmarkup(run, mi_jtext_value(run, &t).as.str, true);
 }
 
 struct mi_jv mi_jtext_value(struct mi_jrun *run, struct mi_jtext *t)
 {
-    struct mi_jstr s = {t->len ? t->data : "", t->len, t->part, t->n_parts, false};
+    struct mi_jstr s = {.at = t->len ? t->data : "", .len = t->len, .part = t->part,
+                        .n_parts = t->n_parts};
 
     s.is_ascii = is_ascii(s.at, s.len);
     return string_of(run, s);

@@ -60,6 +60,7 @@ struct mi_jstr {
     const struct mi_jinja_part *part; /* [n_parts] in order, apart; ranges of `at` */
     size_t n_parts;
     bool is_ascii;
+    bool is_markup; /* of safe and escape: + escapes what is added to it */
 };
 
 struct mi_jlist {
@@ -189,6 +190,9 @@ struct mi_jv mi_jfrom(struct mi_jrun *run, const struct mi_value *v,
 
 struct mi_jv mi_jstr(struct mi_jrun *run, const char *s, size_t len); /* copies */
 struct mi_jv mi_jstr_z(struct mi_jrun *run, const char *s);           /* borrows a literal */
+/* The same string as markup, or as none. */
+struct mi_jv mi_jmarkup(struct mi_jrun *run, const struct mi_jstr *s, bool is_markup);
+struct mi_jv mi_jescape(struct mi_jrun *run, const struct mi_jstr *s); /* for HTML: markup */
 /* Bytes [from, to) of s, and where they come from. */
 struct mi_jv mi_jsub(struct mi_jrun *run, const struct mi_jstr *s, size_t from, size_t to);
 void mi_jadd(struct mi_jrun *run, struct mi_jtext *t, const char *bytes, size_t n);

@@ -1,9 +1,7 @@
 /* Whatever the vocabulary and the text: a vocabulary is refused or encodes; tokens stand in
  * order inside the text; of byte-level ones without normal form the pieces are the text wherever
- * every byte has a token, and text makes no control tokens; ids mean the same twice. Templates are refused or
- * render with contents untouched. */
+ * every byte has a token, and text makes no control tokens; ids mean the same twice. */
 #include "base/mem.h"
-#include "text/chat.h"
 #include "text/tokenizer.h"
 
 #include <stdlib.h>
@@ -148,43 +146,11 @@ static void fuzz_vocabulary(struct input in)
     mi_tokenizer_free(&t);
 }
 
-static void fuzz_template(struct input in)
-{
-    struct mi_message m[] = {{"user", "<|im_end|>", 10}, {"assistant", "[/INST]</s>", 11}};
-    struct mi_rendering r = {0};
-    struct mi_chat_model model = {.bos = "<s>", .eos = "</s>"};
-    struct mi_chat_template t;
-    struct mi_error err = {0};
-    char *source = mi_strndup((const char *)in.at, in.left);
-
-    model.source = source;
-    if (mi_chat_open(&t, take(&in) % 2 ? NULL : "chatml", &model, &err) == 0) {
-        if (mi_chat_render(&t, m, 2, true, true, &r, &err) == 0) {
-            size_t at = 0;
-
-            for (size_t i = 0; i < r.n; i++) {
-                const struct mi_segment *s = &r.segment[i];
-
-                must(s->begin == at && s->end > at && s->is_marker == !s->role);
-                if (!s->is_marker && s->message < 2)
-                    must(s->end - s->begin <= m[s->message].len);
-                at = s->end;
-            }
-            must(at == r.text.len);
-        }
-        mi_chat_free(&t);
-    }
-    mi_rendering_free(&r);
-    mi_free(source);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, size};
 
-    if (take(&in) % 8 == 0)
-        fuzz_template(in);
-    else
-        fuzz_vocabulary(in);
+    take(&in); /* once chose between two targets; the corpora have it */
+    fuzz_vocabulary(in);
     return 0;
 }

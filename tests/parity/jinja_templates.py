@@ -80,7 +80,7 @@ TEXT = ["{s} + {s}", "{s} ~ {a}", "{s}.upper()", "{s}|lower", "{s}|trim", "{s}.s
         "{s}.title()", "{s}|capitalize", "messages[{j}].content", "messages[0]['content']", "messages[-1].content", "{s} * 2", "{s}|indent(2)",
         "{s}|indent({q}, first=true)", "{s}[{i}]", "'%s:%d'|format({s}, {i})", "'%5s|%-5s|%05d|%.2f' % ({s}, {s}, {i}, {f})", "{s}|truncate(5)",
         "{s}.splitlines()|join('|')", "{s}|default('d')", "missing|default({s})", "{s}.partition({q})[2]", "{s}.removeprefix({s})",
-        "'<' ~ {a} ~ '>'", "{m}|tojson(indent=2)", "{s}.zfill(6)", "{s}.center({j})", "{s}|center(9)", "{s}.ljust(7, '*')", "{w}|first", "{w}|last",
+        "'<' ~ {a} ~ '>'", "{m}|tojson(indent=2)", "{s}.zfill(6)", "({s}|safe) + {s}", "{s} + ({s}|e)", "({s}|e)[{h}:]", "({s}|e)|upper", "({s}|e) * 2", "({s}|e).split({q})|last", "{s}|e|e ~ {s}", "{s}|e|forceescape", "{s}.center({j})", "{s}|center(9)", "{s}.ljust(7, '*')", "{w}|first", "{w}|last",
         "{s}|reverse", "'{}-{}'.format({s}, {i})", "({s})", "{s} or {s}", "{s} and {s}", "messages|map(attribute='role')|join(' ')",
         "messages|map(attribute='content')|join", "messages|selectattr('role', 'equalto', 'user')|map(attribute='content')|list|join('+')",
         "{s}.rsplit(maxsplit=1)|join('/')", "{s}.split(maxsplit=1)[-1]", "{s}.split({q}, 1)|last", "{s}.swapcase()", "strftime_now('%d %b %Y')",
