@@ -12,8 +12,8 @@
 
 static int open_chat(struct mi_session *s, const struct mi_session_options *o, struct mi_error *err)
 {
-    int r = mi_model_chat_open(&s->chat, &s->model, &s->tokenizer, o->chat, o->date,
-                               &s->why_no_chat);
+    int r =
+        mi_model_chat_open(&s->chat, &s->model, &s->tokenizer, o->chat, o->date, &s->why_no_chat);
 
     s->has_chat = r == 0;
     /* without a wish a model may have no template: only messages need one */

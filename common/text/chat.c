@@ -140,8 +140,8 @@ int mi_chat_date(const char *text, int64_t *now, struct mi_error *err)
     int64_t n;
 
     good = sscanf(text, "%4d-%2d-%2d%n", &y, &mo, &d, &end) == 3 && end == 10 &&
-           (!text[10] || (sscanf(text + 10, "T%2d:%2d:%2d%n", &h, &mi, &s, &end) == 3 &&
-                          end == 9 && !text[19]));
+           (!text[10] ||
+            (sscanf(text + 10, "T%2d:%2d:%2d%n", &h, &mi, &s, &end) == 3 && end == 9 && !text[19]));
     good = good && !strpbrk(text, "+ ") && y >= 1970 && mo >= 1 && mo <= 12 && d >= 1 && h >= 0 &&
            h < 24 && mi >= 0 && mi < 60 && s >= 0 && s < 60;
     most = good ? days[mo - 1] + (mo == 2 && (y % 4 == 0) && (y % 100 != 0 || y % 400 == 0)) : 0;
@@ -284,8 +284,8 @@ static void find_system(const struct mi_chat_template *t, const struct mi_messag
     }
     if (places == 1 && before + behind < o->text.len &&
         (before == 0 || memcmp(with.text.data, o->text.data, before) == 0) &&
-        (behind == 0 || memcmp(with.text.data + before + 1,
-                               o->text.data + o->text.len - behind, behind) == 0)) {
+        (behind == 0 ||
+         memcmp(with.text.data + before + 1, o->text.data + o->text.len - behind, behind) == 0)) {
         *from = before;
         *to = o->text.len - behind;
     }
@@ -349,7 +349,8 @@ static int blame_system(const struct mi_chat_template *t, const struct mi_messag
     struct mi_error other = {0};
 
     if (n > 1 && has_role(&m[0], "system") && run(t, m + 1, n - 1, false, o, &other) == 0)
-        return mi_fail_in(err, "this template takes no system message: put it into the user's text");
+        return mi_fail_in(err,
+                          "this template takes no system message: put it into the user's text");
     return -err->code;
 }
 

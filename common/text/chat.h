@@ -21,7 +21,7 @@ struct mi_chat_model {
     const char *source; /* its template, NULL: none */
     const struct mi_chat_named {
         const char *name, *source;
-    } *named; /* [n_named] further ones */
+    } * named; /* [n_named] further ones */
     size_t n_named;
     const char *bos, *eos, *unk, *pad; /* spellings of these tokens, NULL: none */
     int64_t now;                       /* what templates take for the time: seconds since 1970 */
@@ -33,11 +33,11 @@ enum { MI_CHAT_NOW = 1721952000 };
 int mi_chat_date(const char *text, int64_t *now, struct mi_error *err) MI_MUST_USE;
 
 struct mi_chat_template {
-    char *name;             /* "raw", "chatml", ..., "the model's own", or where it came from */
-    struct mi_jinja jinja;  /* empty: raw */
-    char *token[4];         /* bos, eos, unk, pad; NULL: none */
+    char *name;            /* "raw", "chatml", ..., "the model's own", or where it came from */
+    struct mi_jinja jinja; /* empty: raw */
+    char *token[4];        /* bos, eos, unk, pad; NULL: none */
     int64_t now;
-    bool no_bos;            /* a copy may set it: no BOS at the start of the text */
+    bool no_bos;             /* a copy may set it: no BOS at the start of the text */
     struct mi_digest source; /* of the template's text */
 };
 

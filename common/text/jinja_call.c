@@ -56,8 +56,8 @@ static size_t n_words(const char *names)
     return n;
 }
 
-bool mi_jbind(struct mi_jrun *run, const char *what, const struct mi_jargs *args,
-              const char *names, size_t required, struct mi_jv *out)
+bool mi_jbind(struct mi_jrun *run, const char *what, const struct mi_jargs *args, const char *names,
+              size_t required, struct mi_jv *out)
 {
     size_t n = n_words(names);
 
@@ -228,12 +228,9 @@ static struct mi_jv call_strftime(struct mi_jrun *run, struct mi_jv self,
 }
 
 const struct mi_jentry mi_jglobals[] = {
-    {"range", call_range},
-    {"dict", call_dict},
-    {"namespace", call_namespace},
-    {"raise_exception", call_raise},
-    {"strftime_now", call_strftime},
-    {NULL, NULL},
+    {"range", call_range},           {"dict", call_dict},
+    {"namespace", call_namespace},   {"raise_exception", call_raise},
+    {"strftime_now", call_strftime}, {NULL, NULL},
 };
 
 /* ---- loop.cycle, loop.changed ------------------------------------------------------------- */
@@ -316,8 +313,7 @@ static struct mi_jv dict_keys(struct mi_jrun *run, struct mi_jv self, const stru
     return view(run, self, args, MI_JFORM_KEYS);
 }
 
-static struct mi_jv dict_values(struct mi_jrun *run, struct mi_jv self,
-                                const struct mi_jargs *args)
+static struct mi_jv dict_values(struct mi_jrun *run, struct mi_jv self, const struct mi_jargs *args)
 {
     return view(run, self, args, MI_JFORM_VALUES);
 }
@@ -339,6 +335,6 @@ static struct mi_jv dict_get(struct mi_jrun *run, struct mi_jv self, const struc
 }
 
 const struct mi_jentry mi_jdict_methods[] = {
-    {"get", dict_get},     {"items", dict_items}, {"keys", dict_keys},
+    {"get", dict_get},       {"items", dict_items}, {"keys", dict_keys},
     {"values", dict_values}, {"copy", list_copy},   {NULL, NULL},
 };

@@ -10,7 +10,8 @@ static bool is_final_sigma(const struct mi_jstr *s, size_t at, size_t n, bool af
 {
     size_t len;
 
-    return after_cased && (at + n >= s->len || mi_case_of(mi_jchar(s, at + n, &len)) == MI_CASE_NONE);
+    return after_cased &&
+           (at + n >= s->len || mi_case_of(mi_jchar(s, at + n, &len)) == MI_CASE_NONE);
 }
 
 static void add_cased(struct mi_jrun *run, struct mi_jtext *t, const struct mi_jstr *s, size_t at,
@@ -58,8 +59,7 @@ struct mi_jv mi_jcased(struct mi_jrun *run, const struct mi_jstr *s, enum mi_jca
         after_cased = now != MI_CASE_NONE;
         at_start = begins_word(cp);
     }
-    return mi_jmarkup(run, mi_jtext_value(run, &t).as.str,
-                      s->is_markup && how != MI_JTITLE_FILTER);
+    return mi_jmarkup(run, mi_jtext_value(run, &t).as.str, s->is_markup && how != MI_JTITLE_FILTER);
 }
 
 static struct mi_jv cased(struct mi_jrun *run, struct mi_jv self, const struct mi_jargs *args,
@@ -69,10 +69,10 @@ static struct mi_jv cased(struct mi_jrun *run, struct mi_jv self, const struct m
                                                            : self;
 }
 
-#define CASED(name, how)                                                                           \
+#define CASED(name, how)                                                                          \
     static struct mi_jv name(struct mi_jrun *run, struct mi_jv self, const struct mi_jargs *args) \
-    {                                                                                              \
-        return cased(run, self, args, how);                                                        \
+    {                                                                                             \
+        return cased(run, self, args, how);                                                       \
     }
 
 CASED(str_upper, MI_JUPPER)
@@ -139,10 +139,10 @@ static struct mi_jv all_are(struct mi_jrun *run, struct mi_jv self, const struct
     return mi_jbool(all);
 }
 
-#define ALL_ARE(name, kind)                                                                        \
+#define ALL_ARE(name, kind)                                                                       \
     static struct mi_jv name(struct mi_jrun *run, struct mi_jv self, const struct mi_jargs *args) \
-    {                                                                                              \
-        return all_are(run, self, args, kind);                                                     \
+    {                                                                                             \
+        return all_are(run, self, args, kind);                                                    \
     }
 
 ALL_ARE(str_isalpha, ALPHA)

@@ -6,9 +6,9 @@
 
 static const char *const days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                    "Thursday", "Friday", "Saturday"};
-static const char *const months[] = {"January", "February", "March",     "April",
-                                     "May",     "June",     "July",      "August",
-                                     "September", "October", "November", "December"};
+static const char *const months[] = {"January",   "February", "March",    "April",
+                                     "May",       "June",     "July",     "August",
+                                     "September", "October",  "November", "December"};
 
 /* A number of `width` digits, padded with `pad` (0: not). */
 static void add_number(struct mi_jrun *run, struct mi_jtext *t, int n, int width, char pad)
@@ -20,7 +20,8 @@ static void add_number(struct mi_jrun *run, struct mi_jtext *t, int n, int width
 }
 
 /* The numbers: false when `c` is none of them. */
-static bool add_field(struct mi_jrun *run, struct mi_jtext *t, const struct tm *tm, char c, char pad)
+static bool add_field(struct mi_jrun *run, struct mi_jtext *t, const struct tm *tm, char c,
+                      char pad)
 {
     int hour = tm->tm_hour % 12 ? tm->tm_hour % 12 : 12;
 
@@ -65,13 +66,13 @@ static bool add_name(struct mi_jrun *run, struct mi_jtext *t, const struct tm *t
 /* Directives that stand for several. */
 static const char *longer(char c)
 {
-    return c == 'F'              ? "%Y-%m-%d"
+    return c == 'F'               ? "%Y-%m-%d"
            : c == 'D' || c == 'x' ? "%m/%d/%y"
            : c == 'T' || c == 'X' ? "%H:%M:%S"
-           : c == 'R'            ? "%H:%M"
-           : c == 'r'            ? "%I:%M:%S %p"
-           : c == 'c'            ? "%a %b %e %H:%M:%S %Y"
-                                 : NULL;
+           : c == 'R'             ? "%H:%M"
+           : c == 'r'             ? "%I:%M:%S %p"
+           : c == 'c'             ? "%a %b %e %H:%M:%S %Y"
+                                  : NULL;
 }
 
 static void add_all(struct mi_jrun *run, struct mi_jtext *t, const struct tm *tm, const char *s,
@@ -90,7 +91,8 @@ static void add_all(struct mi_jrun *run, struct mi_jtext *t, const struct tm *tm
         more = longer(s[i]);
         if (more)
             add_all(run, t, tm, more, strlen(more));
-        else if (!add_field(run, t, tm, s[i], (char)(bare ? 0 : '0')) && !add_name(run, t, tm, s[i]))
+        else if (!add_field(run, t, tm, s[i], (char)(bare ? 0 : '0')) &&
+                 !add_name(run, t, tm, s[i]))
             mi_jfail(run, "strftime_now: '%%%c' is not supported", s[i]);
     }
 }

@@ -135,8 +135,7 @@ static struct mi_jv eval_name(struct mi_jrun *run, struct mi_jscope *scope,
 static struct mi_jv eval_sequence(struct mi_jrun *run, struct mi_jscope *scope,
                                   const struct mi_jnode *n)
 {
-    struct mi_jv list =
-        mi_jlist(run, n->kind == MI_JN_TUPLE ? MI_JFORM_TUPLE : MI_JFORM_LIST);
+    struct mi_jv list = mi_jlist(run, n->kind == MI_JN_TUPLE ? MI_JFORM_TUPLE : MI_JFORM_LIST);
 
     for (const struct mi_jnode *i = n->list; i && !run->failed; i = i->next)
         mi_jpush(run, list, mi_jeval(run, scope, i));

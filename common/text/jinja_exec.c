@@ -55,8 +55,8 @@ static enum mi_jend run_for(struct mi_jrun *run, struct mi_jscope *scope, const 
     enum mi_jend end;
     bool went_through = false; /* a body to its end; jinja2 asks this before else */
 
-    *loop = (struct mi_jloop){.over = wanted_items(run, scope, n),
-                              .last_changed = mi_jundefined(NULL)};
+    *loop =
+        (struct mi_jloop){.over = wanted_items(run, scope, n), .last_changed = mi_jundefined(NULL)};
     if (run->failed)
         return MI_JEND_NORMAL;
     for (; loop->index < loop->over->n && mi_jwork(run, 0); loop->index++) {
@@ -115,8 +115,7 @@ static void bind_special(struct mi_jrun *run, struct mi_jscope *scope, const str
         mi_jpush(run, rest, args->at[i]);
     for (size_t i = 0; i < args->n_named; i++)
         if (args->named[i].name)
-            mi_jset(run, named.as.dict, mi_jstr_z(run, args->named[i].name),
-                    args->named[i].value);
+            mi_jset(run, named.as.dict, mi_jstr_z(run, args->named[i].name), args->named[i].value);
     if (m->uses & MI_JUSE_VARARGS)
         mi_jbind_name(run, scope, MI_JNAME_VARARGS, rest);
     else if (rest.as.list->n > 0)
@@ -125,7 +124,8 @@ static void bind_special(struct mi_jrun *run, struct mi_jscope *scope, const str
         mi_jbind_name(run, scope, MI_JNAME_KWARGS, named);
     else if (named.as.dict->n > 0)
         mi_jfail(run, "a macro takes no keyword argument '%.*s'",
-                 (int)named.as.dict->pair[0].key.as.str->len, named.as.dict->pair[0].key.as.str->at);
+                 (int)named.as.dict->pair[0].key.as.str->len,
+                 named.as.dict->pair[0].key.as.str->at);
 }
 
 static void bind_params(struct mi_jrun *run, struct mi_jscope *scope, const struct mi_jcall *call,
@@ -225,8 +225,7 @@ static enum mi_jend run_captured(struct mi_jrun *run, struct mi_jscope *scope,
     return end;
 }
 
-static enum mi_jend run_node(struct mi_jrun *run, struct mi_jscope *scope,
-                             const struct mi_jnode *n)
+static enum mi_jend run_node(struct mi_jrun *run, struct mi_jscope *scope, const struct mi_jnode *n)
 {
     struct mi_jv v;
 

@@ -123,8 +123,12 @@ static bool next_is_in(const struct mi_jparser *p)
 static int compare_op(struct mi_jparser *p)
 {
     static const int ops[][2] = {
-        {MI_JOP2('=', '='), MI_JEQ}, {MI_JOP2('!', '='), MI_JNE}, {MI_JOP2('<', '='), MI_JLE},
-        {MI_JOP2('>', '='), MI_JGE}, {'<', MI_JLT},               {'>', MI_JGT},
+        {MI_JOP2('=', '='), MI_JEQ},
+        {MI_JOP2('!', '='), MI_JNE},
+        {MI_JOP2('<', '='), MI_JLE},
+        {MI_JOP2('>', '='), MI_JGE},
+        {'<', MI_JLT},
+        {'>', MI_JGT},
     };
 
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)

@@ -39,9 +39,8 @@ struct mi_jv mi_jfilter(struct mi_jrun *run, const struct mi_jstr *name, struct 
 static struct mi_jv cased(struct mi_jrun *run, struct mi_jv v, const struct mi_jargs *args,
                           enum mi_jcase how)
 {
-    return mi_jbind(run, "this filter", args, "", 0, NULL)
-               ? mi_jcased(run, mi_jto_str(run, v), how)
-               : v;
+    return mi_jbind(run, "this filter", args, "", 0, NULL) ? mi_jcased(run, mi_jto_str(run, v), how)
+                                                           : v;
 }
 
 static struct mi_jv f_upper(struct mi_jrun *run, struct mi_jv v, const struct mi_jargs *args)

@@ -246,8 +246,7 @@ struct mi_jv mi_jstr_format(struct mi_jrun *run, struct mi_jv self, const struct
             end++;
         if (c == '}' || end == s->len)
             return mi_jfail(run, "format: a brace without its other");
-        mi_jprint(run, &t,
-                  field_value(run, args, mi_jsub(run, s, at + 1, end).as.str, &next));
+        mi_jprint(run, &t, field_value(run, args, mi_jsub(run, s, at + 1, end).as.str, &next));
         at = end + 1;
     }
     return mi_jtext_value(run, &t);

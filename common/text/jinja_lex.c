@@ -124,7 +124,8 @@ static int lex_string(struct lexer *x)
 /* Behind digits with single underscores between them; `at` when there is none. */
 static size_t skip_digits(const struct lexer *x, size_t at)
 {
-    while (is_digit(x->s[at]) || (x->s[at] == '_' && is_digit(x->s[at - 1]) && is_digit(x->s[at + 1])))
+    while (is_digit(x->s[at]) ||
+           (x->s[at] == '_' && is_digit(x->s[at - 1]) && is_digit(x->s[at + 1])))
         at++;
     return at;
 }
@@ -387,8 +388,9 @@ static int lex_all(struct lexer *x)
         char kind, sign;
         int r;
 
-        while (tag < x->len && !(x->s[tag] == '{' && (x->s[tag + 1] == '{' || x->s[tag + 1] == '%' ||
-                                                      x->s[tag + 1] == '#')))
+        while (tag < x->len &&
+               !(x->s[tag] == '{' &&
+                 (x->s[tag + 1] == '{' || x->s[tag + 1] == '%' || x->s[tag + 1] == '#')))
             tag++;
         kind = tag < x->len ? x->s[tag + 1] : '\0';
         sign = tag < x->len ? x->s[tag + 2] : '+';

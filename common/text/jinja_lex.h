@@ -2,7 +2,8 @@
  *
  * As jinja2's lexer with trim_blocks and lstrip_blocks: the newline behind a block tag goes,
  * so do blanks before a block tag that stands first on its line; "-" takes all white space on
- * its side and "+" none; raw blocks are text, comments nothing; the last newline of the template goes. */
+ * its side and "+" none; raw blocks are text, comments nothing; the last newline of the template
+ * goes. */
 #ifndef MI_TEXT_JINJA_LEX_H
 #define MI_TEXT_JINJA_LEX_H
 

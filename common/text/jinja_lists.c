@@ -1,7 +1,7 @@
 /* Filters of lists and maps. */
 #include "text/jinja_value.h"
 
-/* ---- one value from many --------------------------------------------------------------------- */
+/* ---- one value from many ------------------------------------------------------------- */
 
 static struct mi_jv f_default(struct mi_jrun *run, struct mi_jv v, const struct mi_jargs *args)
 {
@@ -78,7 +78,7 @@ static struct mi_jv f_join(struct mi_jrun *run, struct mi_jv v, const struct mi_
     return run->failed ? v : mi_jjoin(run, mi_jto_str(run, given[0]), picked.as.list);
 }
 
-/* ---- many from many --------------------------------------------------------------------------- */
+/* ---- many from many ------------------------------------------------------------- */
 
 static struct mi_jv f_list(struct mi_jrun *run, struct mi_jv v, const struct mi_jargs *args)
 {
@@ -119,8 +119,7 @@ static struct mi_jv f_items(struct mi_jrun *run, struct mi_jv v, const struct mi
     if (v.kind != MI_JDICT)
         return mi_jfail(run, "items: no map but %s", mi_jtype(v));
     for (size_t i = 0; i < v.as.dict->n && mi_jwork(run, 0); i++)
-        mi_jpush(run, list,
-                 mi_jpair_of(run, v.as.dict->pair[i].key, v.as.dict->pair[i].value));
+        mi_jpush(run, list, mi_jpair_of(run, v.as.dict->pair[i].key, v.as.dict->pair[i].value));
     return list;
 }
 
@@ -187,8 +186,8 @@ static struct mi_jv f_attr(struct mi_jrun *run, struct mi_jv v, const struct mi_
 }
 
 const struct mi_jentry mi_jlist_filters[] = {
-    {"default", f_default}, {"d", f_default},     {"length", f_length}, {"count", f_length},
-    {"first", f_first},     {"last", f_last},     {"sum", f_sum},       {"join", f_join},
-    {"list", f_list},       {"reverse", f_reverse}, {"items", f_items}, {"batch", f_batch},
-    {"slice", f_slice},     {"attr", f_attr},     {NULL, NULL},
+    {"default", f_default}, {"d", f_default},       {"length", f_length}, {"count", f_length},
+    {"first", f_first},     {"last", f_last},       {"sum", f_sum},       {"join", f_join},
+    {"list", f_list},       {"reverse", f_reverse}, {"items", f_items},   {"batch", f_batch},
+    {"slice", f_slice},     {"attr", f_attr},       {NULL, NULL},
 };

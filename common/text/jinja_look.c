@@ -7,8 +7,8 @@
 /* What would change a value is not to be had, as in transformers' sandbox. */
 static const char *const list_changers[] = {"append", "clear",  "pop",    "reverse", "insert",
                                             "sort",   "extend", "remove", NULL};
-static const char *const dict_changers[] = {"clear", "pop", "popitem", "setdefault", "update",
-                                            NULL};
+static const char *const dict_changers[] = {"clear",      "pop",    "popitem",
+                                            "setdefault", "update", NULL};
 
 static bool is_among(const struct mi_jstr *name, const char *const *list)
 {
@@ -23,9 +23,9 @@ static bool is_among(const struct mi_jstr *name, const char *const *list)
 static struct mi_jv loop_attribute(struct mi_jrun *run, struct mi_jv v, const struct mi_jstr *name,
                                    bool *found)
 {
-    static const char *const names[] = {"index",  "index0", "revindex", "revindex0", "first",
-                                        "last",   "length", "depth",    "depth0",    "previtem",
-                                        "nextitem"};
+    static const char *const names[] = {"index",  "index0",   "revindex", "revindex0",
+                                        "first",  "last",     "length",   "depth",
+                                        "depth0", "previtem", "nextitem"};
     const struct mi_jloop *l = v.as.loop;
     int64_t i = (int64_t)l->index, n = (int64_t)l->over->n;
     size_t k = 0;
@@ -90,8 +90,8 @@ static struct mi_jv own_attribute(struct mi_jrun *run, struct mi_jv v, const str
     }
     if ((v.kind == MI_JLIST && v.as.list->form == MI_JFORM_LIST && is_among(name, list_changers)) ||
         (v.kind == MI_JDICT && is_among(name, dict_changers)))
-        return mi_jmissing(run, "'%.*s' would change a %s, which templates may not",
-                           (int)name->len, name->at, mi_jtype(v));
+        return mi_jmissing(run, "'%.*s' would change a %s, which templates may not", (int)name->len,
+                           name->at, mi_jtype(v));
     *found = false;
     return mi_jnone();
 }
@@ -160,8 +160,8 @@ struct mi_jv mi_jitem(struct mi_jrun *run, struct mi_jv v, struct mi_jv key)
         return mi_jfail_undefined(run, v);
     if (run->failed)
         return v;
-    if (v.kind == MI_JDICT && (key.kind == MI_JDICT || (key.kind == MI_JLIST &&
-                                                        key.as.list->form == MI_JFORM_LIST)))
+    if (v.kind == MI_JDICT &&
+        (key.kind == MI_JDICT || (key.kind == MI_JLIST && key.as.list->form == MI_JFORM_LIST)))
         return mi_jmissing(run, "such a thing is no key");
     if (v.kind == MI_JDICT) {
         item = mi_jget(run, v.as.dict, key);

@@ -8,12 +8,12 @@
 
 enum mi_jnode_kind {
     /* expressions */
-    MI_JN_CONST, /* value */
-    MI_JN_NAME,  /* id */
-    MI_JN_TUPLE, /* list */
-    MI_JN_LIST,  /* list */
-    MI_JN_DICT,  /* list of MI_JN_PAIR */
-    MI_JN_PAIR,  /* a: b */
+    MI_JN_CONST,     /* value */
+    MI_JN_NAME,      /* id */
+    MI_JN_TUPLE,     /* list */
+    MI_JN_LIST,      /* list */
+    MI_JN_DICT,      /* list of MI_JN_PAIR */
+    MI_JN_PAIR,      /* a: b */
     MI_JN_ATTRIBUTE, /* a.value */
     MI_JN_ITEM,      /* a[b] */
     MI_JN_SLICE,     /* a[b:c:list] */
@@ -33,14 +33,14 @@ enum mi_jnode_kind {
     MI_JN_CHOICE,  /* b if a else c (or NULL) */
     MI_JN_MEMBER,  /* id.value, to assign to */
     /* statements */
-    MI_JN_TEXT,       /* value */
-    MI_JN_OUTPUT,     /* list */
-    MI_JN_FOR,        /* for a in b if c: list, else other */
-    MI_JN_IF,         /* if a: list, else other */
-    MI_JN_SET,        /* a = b */
-    MI_JN_SET_BLOCK,  /* a = list, through the filters b */
-    MI_JN_MACRO,      /* id, params, list */
-    MI_JN_CALL_BLOCK, /* call a, params, list */
+    MI_JN_TEXT,         /* value */
+    MI_JN_OUTPUT,       /* list */
+    MI_JN_FOR,          /* for a in b if c: list, else other */
+    MI_JN_IF,           /* if a: list, else other */
+    MI_JN_SET,          /* a = b */
+    MI_JN_SET_BLOCK,    /* a = list, through the filters b */
+    MI_JN_MACRO,        /* id, params, list */
+    MI_JN_CALL_BLOCK,   /* call a, params, list */
     MI_JN_FILTER_BLOCK, /* list through the filters b */
     MI_JN_WITH,         /* params (MI_JN_SET), list */
     MI_JN_SCOPE,        /* list, in a scope of its own */
@@ -52,9 +52,9 @@ enum mi_jnode_kind {
 struct mi_jnode {
     enum mi_jnode_kind kind;
     int line;
-    int op;              /* enum mi_jop, or as said above */
-    int64_t id;          /* of a name */
-    const char *name;    /* its spelling */
+    int op;           /* enum mi_jop, or as said above */
+    int64_t id;       /* of a name */
+    const char *name; /* its spelling */
     struct mi_jv value;
     struct mi_jnode *a, *b, *c;
     struct mi_jnode *list, *other, *params; /* first of those that follow by `next` */

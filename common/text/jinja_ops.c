@@ -7,8 +7,8 @@
 
 static const char *op_name(enum mi_jop op)
 {
-    static const char *const names[] = {"+", "-",  "*", "/",  "//", "%",  "**", "==",
-                                        "!=", "<", "<=", ">", ">=", "in", "not in"};
+    static const char *const names[] = {
+        "+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "in", "not in"};
 
     return names[op];
 }
@@ -191,8 +191,7 @@ struct mi_jv mi_jnegate(struct mi_jrun *run, struct mi_jv v, bool minus)
     if (v.kind == MI_JREAL)
         return mi_jreal(minus ? -v.as.real : v.as.real);
     if (!mi_jas_int(v, &i))
-        return mi_jfail(run, "bad operand type for unary %s: '%s'", minus ? "-" : "+",
-                        mi_jtype(v));
+        return mi_jfail(run, "bad operand type for unary %s: '%s'", minus ? "-" : "+", mi_jtype(v));
     return minus ? int_arithmetic(run, MI_JSUB, 0, i) : mi_jint(i);
 }
 
@@ -241,8 +240,7 @@ bool mi_jcontains(struct mi_jrun *run, struct mi_jv item, struct mi_jv in)
 
     if (in.kind == MI_JSTR) {
         if (item.kind != MI_JSTR) {
-            mi_jfail(run, "'in <string>' requires string as left operand, not %s",
-                     mi_jtype(item));
+            mi_jfail(run, "'in <string>' requires string as left operand, not %s", mi_jtype(item));
             return false;
         }
         mi_jwork(run, in.as.str->len);

@@ -222,11 +222,16 @@ static const struct {
     const char *word;
     struct mi_jnode *(*parse)(struct mi_jparser *p);
 } statements[] = {
-    {"for", parse_for},           {"if", parse_if},
-    {"set", parse_set},           {"macro", parse_macro},
-    {"call", parse_call_block},   {"filter", parse_filter_block},
-    {"with", parse_with},         {"print", parse_print},
-    {"break", parse_break},       {"continue", parse_continue},
+    {"for", parse_for},
+    {"if", parse_if},
+    {"set", parse_set},
+    {"macro", parse_macro},
+    {"call", parse_call_block},
+    {"filter", parse_filter_block},
+    {"with", parse_with},
+    {"print", parse_print},
+    {"break", parse_break},
+    {"continue", parse_continue},
     {"generation", parse_generation},
 };
 

@@ -1,7 +1,7 @@
 /* Filters that look at each item: by an attribute, a test, or their order. */
 #include "text/jinja_value.h"
 
-/* ---- attributes ------------------------------------------------------------------------------- */
+/* ---- attributes ------------------------------------------------------------- */
 
 static bool is_number(const struct mi_jstr *s)
 {
@@ -48,15 +48,17 @@ static struct mi_jv key_of(struct mi_jrun *run, struct mi_jv v, struct mi_jv pat
     return v.kind == MI_JSTR && !with_case ? mi_jcased(run, v.as.str, MI_JLOWER) : v;
 }
 
-/* ---- map, select ------------------------------------------------------------------------------- */
+/* ---- map, select ------------------------------------------------------------- */
 
 /* args without the first n. */
 static struct mi_jargs without(const struct mi_jargs *args, size_t n)
 {
     struct mi_jargs rest = *args;
 
-    rest.at += n;
-    rest.n -= n;
+    if (n > 0) {
+        rest.at += n;
+        rest.n -= n;
+    }
     return rest;
 }
 
@@ -74,8 +76,8 @@ static struct mi_jv f_map(struct mi_jrun *run, struct mi_jv v, const struct mi_j
             return out;
         for (size_t i = 0; i < l->n && mi_jwork(run, 0); i++) {
             struct mi_jv item = mi_jpath(run, l->item[i], given[0]);
-            bool use = item.kind == MI_JUNDEFINED && mi_jgiven(given[1]) &&
-                       given[1].kind != MI_JNONE;
+            bool use =
+                item.kind == MI_JUNDEFINED && mi_jgiven(given[1]) && given[1].kind != MI_JNONE;
 
             mi_jpush(run, out, use ? given[1] : item);
         }
@@ -111,8 +113,8 @@ static struct mi_jv choose(struct mi_jrun *run, struct mi_jv v, const struct mi_
 
         if (by_attribute)
             item = mi_jpath(run, item, args->at[0]);
-        holds = args->n > used ? mi_jtest(run, args->at[used].as.str, item, &rest)
-                               : mi_jtruth(item);
+        holds =
+            args->n > used ? mi_jtest(run, args->at[used].as.str, item, &rest) : mi_jtruth(item);
         if (holds == wanted && !run->failed)
             mi_jpush(run, out, l->item[i]);
     }
@@ -139,7 +141,7 @@ static struct mi_jv f_rejectattr(struct mi_jrun *run, struct mi_jv v, const stru
     return choose(run, v, args, true, false);
 }
 
-/* ---- order ------------------------------------------------------------------------------------- */
+/* ---- order ------------------------------------------------------------- */
 
 /* Pairs of key and value, merged from two sorted halves; equal ones stay in order. */
 static void merge_sort(struct mi_jrun *run, struct mi_jpair *x, struct mi_jpair *scratch, size_t n,
@@ -240,8 +242,8 @@ static struct mi_jv f_dictsort(struct mi_jrun *run, struct mi_jv v, const struct
         const struct mi_jpair *p = &v.as.dict->pair[i];
 
         mi_jpush(run, pairs, mi_jpair_of(run, p->key, p->value));
-        mi_jpush(run, keys, key_of(run, by_value ? p->value : p->key, mi_jnone(),
-                                   mi_jtruth(given[0])));
+        mi_jpush(run, keys,
+                 key_of(run, by_value ? p->value : p->key, mi_jnone(), mi_jtruth(given[0])));
     }
     return sorted(run, pairs.as.list, keys.as.list, mi_jtruth(given[2]));
 }
@@ -278,8 +280,8 @@ static struct mi_jv extreme(struct mi_jrun *run, struct mi_jv v, const struct mi
     for (size_t i = 0; i < l->n && mi_jwork(run, 0); i++) {
         struct mi_jv key = key_of(run, l->item[i], given[1], mi_jtruth(given[0]));
 
-        if (i == 0 || (largest ? mi_jorder(run, ">", key, best) > 0
-                               : mi_jorder(run, "<", key, best) < 0)) {
+        if (i == 0 ||
+            (largest ? mi_jorder(run, ">", key, best) > 0 : mi_jorder(run, "<", key, best) < 0)) {
             best = key;
             at = i;
         }

@@ -230,8 +230,8 @@ struct mi_jnode *mi_jparse_primary(struct mi_jparser *p)
     case MI_JTOKEN_INT:
     case MI_JTOKEN_REAL:
         n = mi_jnode_new(p, MI_JN_CONST);
-        n->value = p->token->kind == MI_JTOKEN_INT ? mi_jint(p->token->integer)
-                                                   : mi_jreal(p->token->real);
+        n->value =
+            p->token->kind == MI_JTOKEN_INT ? mi_jint(p->token->integer) : mi_jreal(p->token->real);
         mi_jstep(p);
         return n;
     case MI_JTOKEN_OP:

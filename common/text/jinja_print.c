@@ -62,7 +62,10 @@ static void repr_char(struct mi_jrun *run, struct mi_jtext *t, const struct mi_j
         mi_jadd_sub(run, t, s, at, at + n);
         return;
     } else {
-        snprintf(text, sizeof text, cp < 0x100 ? "\\x%02x" : cp < 0x10000 ? "\\u%04x" : "\\U%08x",
+        snprintf(text, sizeof text,
+                 cp < 0x100     ? "\\x%02x"
+                 : cp < 0x10000 ? "\\u%04x"
+                                : "\\U%08x",
                  (unsigned)cp);
     }
     mi_jadd_as(run, t, text, strlen(text), s, at, at + n);
@@ -91,7 +94,7 @@ static void repr_str(struct mi_jrun *run, struct mi_jtext *t, const struct mi_js
 
 static void repr_list(struct mi_jrun *run, struct mi_jtext *t, const struct mi_jlist *l)
 {
-    static const char *const open[] = {"[", "(", NULL, "dict_keys([", "dict_values([",
+    static const char *const open[] = {"[",           "(", NULL, "dict_keys([", "dict_values([",
                                        "dict_items(["};
     static const char *const close[] = {"]", ")", NULL, "])", "])", "])"};
     char text[96];

@@ -117,8 +117,7 @@ static int64_t find_in(struct mi_jrun *run, const char *name, struct mi_jv self,
     const struct mi_jstr *s = self.as.str, *what = NULL;
     size_t from, to, at, found;
 
-    if (!mi_jbind(run, name, args, "_ _ _", 1, given) ||
-        !mi_jarg_str(run, name, given[0], &what) ||
+    if (!mi_jbind(run, name, args, "_ _ _", 1, given) || !mi_jarg_str(run, name, given[0], &what) ||
         !range_of(run, s, given[1], given[2], &from, &to))
         return -1;
     mi_jwork(run, to - from);
@@ -321,8 +320,8 @@ static struct mi_jv str_rsplit(struct mi_jrun *run, struct mi_jv self, const str
 
 static bool ends_line(uint32_t cp)
 {
-    return (cp >= '\n' && cp <= '\r') || (cp >= 0x1c && cp <= 0x1e) || cp == 0x85 ||
-           cp == 0x2028 || cp == 0x2029;
+    return (cp >= '\n' && cp <= '\r') || (cp >= 0x1c && cp <= 0x1e) || cp == 0x85 || cp == 0x2028 ||
+           cp == 0x2029;
 }
 
 static struct mi_jv str_splitlines(struct mi_jrun *run, struct mi_jv self,
@@ -353,8 +352,7 @@ static struct mi_jv str_splitlines(struct mi_jrun *run, struct mi_jv self,
 
 /* ---- the rest ----------------------------------------------------------------------------- */
 
-static struct mi_jv str_replace(struct mi_jrun *run, struct mi_jv self,
-                                const struct mi_jargs *args)
+static struct mi_jv str_replace(struct mi_jrun *run, struct mi_jv self, const struct mi_jargs *args)
 {
     struct mi_jv given[3];
     const struct mi_jstr *old = NULL, *new = NULL;
@@ -386,9 +384,17 @@ static struct mi_jv str_join(struct mi_jrun *run, struct mi_jv self, const struc
 }
 
 const struct mi_jentry mi_jstr_methods[] = {
-    {"startswith", str_startswith}, {"endswith", str_endswith}, {"find", str_find},
-    {"rfind", str_rfind},           {"index", str_index},       {"rindex", str_rindex},
-    {"count", str_count},           {"split", str_split},       {"rsplit", str_rsplit},
-    {"splitlines", str_splitlines}, {"replace", str_replace},   {"join", str_join},
+    {"startswith", str_startswith},
+    {"endswith", str_endswith},
+    {"find", str_find},
+    {"rfind", str_rfind},
+    {"index", str_index},
+    {"rindex", str_rindex},
+    {"count", str_count},
+    {"split", str_split},
+    {"rsplit", str_rsplit},
+    {"splitlines", str_splitlines},
+    {"replace", str_replace},
+    {"join", str_join},
     {NULL, NULL},
 };

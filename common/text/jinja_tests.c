@@ -137,8 +137,7 @@ static bool one_value(struct mi_jrun *run, enum test test, struct mi_jv v)
     case MAPPING: return v.kind == MI_JDICT;
     case SEQUENCE: return is_sequence(v);
     case ITERABLE: return mi_jcan_iterate(v);
-    case CALLABLE:
-        return v.kind == MI_JCALL || v.kind == MI_JLOOP || v.kind == MI_JUNDEFINED;
+    case CALLABLE: return v.kind == MI_JCALL || v.kind == MI_JLOOP || v.kind == MI_JUNDEFINED;
     case ODD: return divides(run, v, mi_jint(2), 1);
     case EVEN: return divides(run, v, mi_jint(2), 0);
     case ESCAPED: return v.kind == MI_JSTR && v.as.str->is_markup;

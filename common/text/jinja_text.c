@@ -43,11 +43,11 @@ struct mi_jv mi_jsub(struct mi_jrun *run, const struct mi_jstr *s, size_t from, 
     if (from == 0 && to == s->len)
         return (struct mi_jv){.kind = MI_JSTR, .as.str = s};
     if (s->n_parts == 0) /* the bytes are shared */
-        return string_of(run, (struct mi_jstr){.at = s->at + from,
-                                               .len = to - from,
-                                               .is_ascii = s->is_ascii ||
-                                                           is_ascii(s->at + from, to - from),
-                                               .is_markup = s->is_markup});
+        return string_of(
+            run, (struct mi_jstr){.at = s->at + from,
+                                  .len = to - from,
+                                  .is_ascii = s->is_ascii || is_ascii(s->at + from, to - from),
+                                  .is_markup = s->is_markup});
     mi_jadd_sub(run, &t, s, from, to);
     return mi_jmarkup(run, mi_jtext_value(run, &t).as.str, s->is_markup);
 }
@@ -84,8 +84,8 @@ struct mi_jv mi_jescape(struct mi_jrun *run, const struct mi_jstr *s)
 
 struct mi_jv mi_jtext_value(struct mi_jrun *run, struct mi_jtext *t)
 {
-    struct mi_jstr s = {.at = t->len ? t->data : "", .len = t->len, .part = t->part,
-                        .n_parts = t->n_parts};
+    struct mi_jstr s = {
+        .at = t->len ? t->data : "", .len = t->len, .part = t->part, .n_parts = t->n_parts};
 
     s.is_ascii = is_ascii(s.at, s.len);
     return string_of(run, s);

@@ -155,8 +155,8 @@ int64_t mi_jlength(struct mi_jv v)
 static const char *list_type(enum mi_jform form)
 {
     static const char *const names[] = {
-        [MI_JFORM_LIST] = "list",        [MI_JFORM_TUPLE] = "tuple",
-        [MI_JFORM_RANGE] = "range",      [MI_JFORM_KEYS] = "dict_keys",
+        [MI_JFORM_LIST] = "list",          [MI_JFORM_TUPLE] = "tuple",
+        [MI_JFORM_RANGE] = "range",        [MI_JFORM_KEYS] = "dict_keys",
         [MI_JFORM_VALUES] = "dict_values", [MI_JFORM_ITEMS] = "dict_items",
         [MI_JFORM_ONCE] = "generator",
     };
@@ -167,10 +167,11 @@ static const char *list_type(enum mi_jform form)
 const char *mi_jtype(struct mi_jv v)
 {
     static const char *const names[] = {
-        [MI_JUNDEFINED] = "Undefined", [MI_JNONE] = "NoneType", [MI_JBOOL] = "bool",
-        [MI_JINT] = "int",             [MI_JREAL] = "float",    [MI_JSTR] = "str",
-        [MI_JDICT] = "dict",           [MI_JSPACE] = "Namespace", [MI_JLOOP] = "LoopContext",
-        [MI_JCALL] = "function",
+        [MI_JUNDEFINED] = "Undefined", [MI_JNONE] = "NoneType",
+        [MI_JBOOL] = "bool",           [MI_JINT] = "int",
+        [MI_JREAL] = "float",          [MI_JSTR] = "str",
+        [MI_JDICT] = "dict",           [MI_JSPACE] = "Namespace",
+        [MI_JLOOP] = "LoopContext",    [MI_JCALL] = "function",
     };
 
     return v.kind == MI_JLIST ? list_type(v.as.list->form) : names[v.kind];

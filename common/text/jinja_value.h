@@ -305,12 +305,11 @@ void mi_jargs_add(struct mi_jrun *run, struct mi_jargs *args, struct mi_jv v);
 void mi_jargs_name(struct mi_jrun *run, struct mi_jargs *args, const char *name, struct mi_jv v);
 /* Puts the arguments into out by `names` ("old new count"; "_" has no name to call it by); the
  * first `required` must be there; of others that are absent mi_jgiven is false. */
-bool mi_jbind(struct mi_jrun *run, const char *what, const struct mi_jargs *args,
-              const char *names, size_t required, struct mi_jv *out);
+bool mi_jbind(struct mi_jrun *run, const char *what, const struct mi_jargs *args, const char *names,
+              size_t required, struct mi_jv *out);
 /* The arguments as Python's types: false after a failure. Absent ones leave *out alone. */
 bool mi_jarg_int(struct mi_jrun *run, const char *what, struct mi_jv v, int64_t *out);
-bool mi_jarg_str(struct mi_jrun *run, const char *what, struct mi_jv v,
-                 const struct mi_jstr **out);
+bool mi_jarg_str(struct mi_jrun *run, const char *what, struct mi_jv v, const struct mi_jstr **out);
 struct mi_jv mi_jbound(struct mi_jrun *run, const struct mi_jentry *e, struct mi_jv self);
 const struct mi_jentry *mi_jentry_find(const struct mi_jentry *table, const struct mi_jstr *name);
 struct mi_jv mi_jcall_value(struct mi_jrun *run, struct mi_jv f, const struct mi_jargs *args);

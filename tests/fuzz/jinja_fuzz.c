@@ -22,8 +22,10 @@ static void must(bool holds)
     }
 
 static const struct mi_message messages[] = {
-    M("system", "S \xc3\x9f\xf0\x9f\x98\x80"), M("user", " <|im_end|>\n\n{{ x }} "),
-    M("assistant", "[/INST]</s>\t'\"\\"),      M("user", ""),
+    M("system", "S \xc3\x9f\xf0\x9f\x98\x80"),
+    M("user", " <|im_end|>\n\n{{ x }} "),
+    M("assistant", "[/INST]</s>\t'\"\\"),
+    M("user", ""),
     M("assistant", "end "),
 };
 
@@ -35,8 +37,8 @@ static void check(const struct mi_rendering *r, const struct mi_message *m, size
         const struct mi_segment *s = &r->segment[i];
 
         must(s->begin == at && s->end > at && s->is_marker == !s->role);
-        must(s->message == SIZE_MAX || (s->message < n && s->offset < m[s->message].len &&
-                                        s->role == m[s->message].role));
+        must(s->message == SIZE_MAX ||
+             (s->message < n && s->offset < m[s->message].len && s->role == m[s->message].role));
         at = s->end;
     }
     must(at == r->text.len);

@@ -4,12 +4,11 @@
 usage: chat_parity.py MODEL.gguf BIN_FOLDER [--conversations N]
 
 Random conversations through every template: the model's own, and with SHARED the real ones of
-chat/golden-jinja2.json there. A template is either refused for every conversation, or every
-rendering equals jinja2's, and what jinja2 refuses is refused. Two differences are meant: a
-final assistant message stays open (jinja2's text up to the end of that content), and a system
-message that a template would drop is refused. The model's own template is compared with
-transformers' apply_chat_template too, ids and all. Prints one line a template and exits 1
-when one fails."""
+chat/golden-jinja2.json there. Every rendering equals jinja2's, and what jinja2 refuses is
+refused. Two differences are meant: a final assistant message stays open (jinja2's text up to
+the end of that content), and a message that a template would drop is refused. The model's own
+template is compared with transformers' apply_chat_template too, ids and all. Prints one line a
+template and exits 1 when one fails."""
 
 import argparse
 import base64
@@ -21,7 +20,7 @@ import sys
 import tempfile
 
 import jinja2
-import jinja2.sandbox
+import jinja_templates
 import small_model
 from transformers import AutoTokenizer
 
@@ -29,6 +28,7 @@ CONTENTS = ["Hello", "Hi there", " spaces around ", "two\nlines", "\n\nlines fir
             "caf\u00e9 \U0001f600", "<|im_end|>", "</s>[INST]", "{{ x }}", "it's 'quoted' \\n",
             "The sky is blue.", "\t", "x" * 300]
 SPECIAL = ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>", "[INST]", "[/INST]"]
+ENV = jinja_templates.environment()
 failed = 0
 
 
@@ -40,18 +40,11 @@ def check(good, text):
 
 def render(template, messages, prompt, bos="<s>"):
     """The text, or None where the template raises."""
-    env = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
-
-    def raise_exception(message):
-        raise jinja2.exceptions.TemplateError(message)
-    env.globals["raise_exception"] = raise_exception
-    env.filters["tojson"] = lambda x, **_: json.dumps(x, ensure_ascii=False)
     try:
-        return env.from_string(template).render(
+        return ENV.from_string(template).render(
             messages=messages, add_generation_prompt=prompt, bos_token=bos, eos_token="</s>",
-            tools=None)
-    except jinja2.exceptions.TemplateError:
+            tools=None, documents=None)
+    except (jinja2.exceptions.TemplateError, TypeError):
         return None
 
 
@@ -81,12 +74,16 @@ def expected(template, messages, prompt):
     return marked[:marked.index(mark)] + content
 
 
-def drops_system(template, messages):
+def drops(template, messages):
+    """Is there a message that says something and does not come through?"""
     mark = "\u2063MARK\u2063"
-    if messages[0]["role"] != "system":
-        return False
-    text = render(template, [dict(role="system", content=mark)] + messages[1:], False)
-    return text is not None and mark not in text
+    for i, m in enumerate(messages):
+        if m["content"].strip():
+            marked = messages[:i] + [dict(m, content=mark)] + messages[i + 1:]
+            text = render(template, marked, False)
+            if text is not None and mark not in text:
+                return True
+    return False
 
 
 def run(tool, model, lines, prompt):
@@ -94,8 +91,8 @@ def run(tool, model, lines, prompt):
         f.write("".join(json.dumps(x) + "\n" for x in lines))
         f.flush()
         more = [] if prompt else ["--score"]  # which opens no turn; generating does
-        out = subprocess.run([tool, "-m", model, "--tokens", *more, f.name], capture_output=True,
-                             check=False)
+        out = subprocess.run([tool, "-m", model, "--tokens", "--date", "2025-07-10T12:00:00", *more,
+                              f.name], capture_output=True, check=False)
     records = [json.loads(s) for s in out.stdout.decode().splitlines()]
     return out.returncode, records, out.stderr.decode()
 
@@ -106,9 +103,6 @@ def bytes_of(record):
 
 
 def try_template(name, tool, model, template, conversations):
-    status, _, message = run(tool, model, [dict(messages=conversations[0][0])], False)
-    if status and "template is not one of those known" in message:
-        return "refused"
     wrong = refusals = 0
     for prompt in (False, True):
         answered, texts = [], []
@@ -116,7 +110,7 @@ def try_template(name, tool, model, template, conversations):
             if wants_prompt != prompt:
                 continue
             want = expected(template, messages, prompt)
-            if want is not None and not drops_system(template, messages) and want:
+            if want is not None and not drops(template, messages) and want:
                 answered.append(messages)
                 texts.append(want)
             elif refusals < 30:
@@ -124,6 +118,8 @@ def try_template(name, tool, model, template, conversations):
                 if run(tool, model, [dict(messages=messages)], prompt)[0] != 3:
                     wrong += 1
                     print(f"# not refused: {messages}")
+        if not answered:
+            continue
         status, got, message = run(tool, model, [dict(messages=m) for m in answered], prompt)
         if status:
             wrong += 1
@@ -135,7 +131,6 @@ def try_template(name, tool, model, template, conversations):
                 if wrong < 4:
                     print(f"# {messages}\n# {bytes_of(g)!r}\n# {want!r}")
     check(not wrong, f"{name}: {len(conversations)} conversations ({refusals} refused)")
-    return "known"
 
 
 def own_template(tool, model, conversations):
@@ -172,14 +167,11 @@ def main():
         with open(os.environ["SHARED"] + "/chat/golden-jinja2.json", encoding="utf-8") as f:
             for case in json.load(f)["cases"]:
                 templates[case["name"]] = case["template"]
-    known = []
     with tempfile.TemporaryDirectory() as folder:
         for name, template in templates.items():
             path = f"{folder}/model.gguf"
-            small_model.write(path, small_model.bytes_only(SPECIAL, template=template, bos=1))
-            if try_template(name, tool, path, template, conversations) == "known":
-                known.append(name)
-    check("the model's" in known, f"{len(known)} of {len(templates)} templates are known")
+            small_model.write(path, small_model.bytes_only(SPECIAL, template=template, bos=1, eos=2))
+            try_template(name, tool, path, template, conversations)
     own_template(tool, a.model, conversations)
     sys.exit(1 if failed else 0)
 

@@ -31,7 +31,8 @@ static size_t contents(struct mi_arena *a, const struct mi_value *variables, con
 static void render(struct mi_arena *a, const struct mi_value *v, struct mi_value *answer)
 {
     const struct mi_value *source = mi_get(v, "template"), *wants = mi_get(v, "sources");
-    struct mi_jinja_input in = {.variables = mi_get(v, "variables"), .now = mi_get_int(v, "now", 0)};
+    struct mi_jinja_input in = {.variables = mi_get(v, "variables"),
+                                .now = mi_get_int(v, "now", 0)};
     struct mi_error err = {0};
     struct mi_jinja j = {0};
     struct mi_value parts = mi_array();

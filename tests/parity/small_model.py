@@ -19,12 +19,12 @@ def vocabulary(path):
                 bos=get("tokenizer.ggml.bos_token_id"))
 
 
-def bytes_only(extra, pre="gpt-2", template=None, bos=None):
+def bytes_only(extra, pre="gpt-2", template=None, bos=None, eos=None):
     """A vocabulary of the 256 bytes behind the control tokens `extra`."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     symbols = [chr(b) for b in plain] + [chr(256 + i) for i in range(68)]
     return dict(pre=pre, tokens=extra + symbols, types=[3] * len(extra) + [1] * 256, merges=[],
-                template=template, bos=bos)
+                template=template, bos=bos, eos=eos)
 
 
 def write(path, v):
@@ -45,6 +45,8 @@ def write(path, v):
         w.add_token_merges(v["merges"])
     if v.get("bos") is not None:
         w.add_bos_token_id(v["bos"])
+    if v.get("eos") is not None:
+        w.add_eos_token_id(v["eos"])
     if v.get("template"):
         w.add_chat_template(v["template"])
     w.add_add_bos_token(False)

@@ -170,7 +170,8 @@ static void test_mistral(void)
        "<s>[SYSTEM_PROMPT] S[/SYSTEM_PROMPT][INST] Hello[/INST] Hi");
     is("chosen by name", "mistral", NULL, three, 3, true, true,
        "<s>[INST] Hello [/INST]Hi there</s> [INST] Who are you [/INST]");
-    fails("v0.1 has no system message", NULL, mistral1, with_system, 2, MI_EXIT_DATA, "no system message");
+    fails("v0.1 has no system message", NULL, mistral1, with_system, 2, MI_EXIT_DATA,
+          "no system message");
     fails("v0.1 wants turns", NULL, mistral1, ended + 1, 1, MI_EXIT_DATA, "must alternate");
     fails("v0.3 would drop the system message", NULL, mistral3, dropped, 3, MI_EXIT_DATA, "drops");
     fails("v7 knows no tools", NULL, mistral7, tool, 2, MI_EXIT_DATA, "no");
@@ -213,7 +214,9 @@ static void test_any(void)
     struct mi_error err;
     const char *text;
     static const size_t want[][4] = {
-        {0, 6, SIZE_MAX, 0}, {6, 8, 0, 0},   {8, 10, SIZE_MAX, 0},
+        {0, 6, SIZE_MAX, 0},
+        {6, 8, 0, 0},
+        {8, 10, SIZE_MAX, 0},
     };
 
     is("Llama 2's spaces, an open turn", NULL, inst2, ended, 2, true, true,
@@ -226,8 +229,7 @@ static void test_any(void)
            "segment %zu: %zu to %zu of message %zu", i, out.segment[i].begin, out.segment[i].end,
            out.segment[i].message);
     ok(out.n == 6 && out.segment[3].message == 0 && out.segment[3].begin == 10 &&
-           out.segment[3].offset == 4 && out.segment[5].message == 1 &&
-           out.segment[5].offset == 1,
+           out.segment[3].offset == 4 && out.segment[5].message == 1 && out.segment[5].offset == 1,
        "what replace and split left keeps its place (%zu)", out.n);
 }
 
@@ -254,8 +256,9 @@ static void test_open(void)
            mi_chat_date("today", &now, &err) == -MI_EXIT_USAGE &&
            mi_chat_date("2024-1-01", &now, &err) == -MI_EXIT_USAGE,
        "no days: %s", err.text);
-    is("a template that asks for the date", "{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}",
-       NULL, one, 1, true, true, "01 Jan 1970Hello");
+    is("a template that asks for the date",
+       "{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}", NULL, one, 1, true, true,
+       "01 Jan 1970Hello");
 }
 
 static void test_builtin(void)

@@ -37,8 +37,7 @@ static void test_golden(void)
         struct mi_jinja_input in = {.variables = mi_get(c, "variables"),
                                     .now = mi_get_int(&golden, "now", 0)};
         int r = render(t->as.bytes.at, t->as.bytes.len, &in);
-        bool good = want ? r == 0 && strcmp(mi_buf_text(&out.text), want) == 0
-                         : r == -MI_EXIT_DATA;
+        bool good = want ? r == 0 && strcmp(mi_buf_text(&out.text), want) == 0 : r == -MI_EXIT_DATA;
 
         if (!good && wrong++ < 5)
             diag("%s got %s want %s", mi_quote(t->as.bytes.at),
@@ -62,8 +61,8 @@ static void fails(const char *source, const char *word)
 {
     int r = render(source, strlen(source), &(struct mi_jinja_input){0});
 
-    ok(r == -MI_EXIT_DATA && strstr(err.text, word) && !strchr(err.text, '\n'), "%s: %s", mi_quote(source),
-       r < 0 ? err.text : "rendered");
+    ok(r == -MI_EXIT_DATA && strstr(err.text, word) && !strchr(err.text, '\n'), "%s: %s",
+       mi_quote(source), r < 0 ? err.text : "rendered");
 }
 
 static void test_values(void)
