@@ -163,7 +163,7 @@ static struct mi_jv f_indent(struct mi_jrun *run, struct mi_jv v, const struct m
             mi_jadd_str(run, &t, by.as.str);
         mi_jadd_str(run, &t, lines->item[i].as.str);
     }
-    return mi_jtext_value(run, &t);
+    return mi_jmarkup(run, mi_jtext_value(run, &t).as.str, v.as.str->is_markup);
 }
 
 static struct mi_jv f_truncate(struct mi_jrun *run, struct mi_jv v, const struct mi_jargs *args)

@@ -164,6 +164,8 @@ struct mi_jv mi_jformat(struct mi_jrun *run, const struct mi_jstr *s, struct mi_
     bool named = values.kind == MI_JDICT || (values.kind == MI_JLIST && !is_tuple);
     struct mi_jtext t = {0};
 
+    if (s->is_markup)
+        return mi_jfail(run, "a format that is markup is not supported");
     for (size_t at = 0; at < s->len && mi_jwork(run, 0);) {
         size_t end = at;
         struct mi_jv v = mi_jnone();
@@ -228,6 +230,8 @@ struct mi_jv mi_jstr_format(struct mi_jrun *run, struct mi_jv self, const struct
     struct mi_jtext t = {0};
     size_t next = 0;
 
+    if (s->is_markup)
+        return mi_jfail(run, "a format that is markup is not supported");
     for (size_t at = 0; at < s->len && mi_jwork(run, 0);) {
         size_t end = at;
         char c = s->at[at];

@@ -45,6 +45,8 @@ static struct mi_jv f_last(struct mi_jrun *run, struct mi_jv v, const struct mi_
         return v;
     if (mi_jlength(v) < 0 || v.kind == MI_JLOOP)
         return mi_jfail(run, "'%s' object is not reversible", mi_jtype(v));
+    if (v.kind == MI_JSTR && v.as.str->len > 0)
+        return mi_jitem(run, v, mi_jint(-1));
     l = mi_jiterate(run, v);
     return l->n ? l->item[l->n - 1] : mi_jundefined("No last item, sequence was empty.");
 }

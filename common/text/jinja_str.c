@@ -380,6 +380,8 @@ static struct mi_jv str_join(struct mi_jrun *run, struct mi_jv self, const struc
     l = mi_jiterate(run, given[0]);
     for (size_t i = 0; i < l->n && !run->failed; i++)
         mi_jarg_str(run, "join", l->item[i], &s);
+    if (self.as.str->is_markup)
+        return mi_jfail(run, "joining with markup is not supported");
     return run->failed ? given[0] : mi_jjoin(run, self.as.str, l);
 }
 

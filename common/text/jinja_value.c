@@ -283,6 +283,7 @@ struct mi_jlist *mi_jiterate(struct mi_jrun *run, struct mi_jv v)
         return rest_of(run, v.as.list);
     list = mi_jlist(run, MI_JFORM_LIST);
     if (v.kind == MI_JSTR) {
+        v = mi_jmarkup(run, v.as.str, false); /* characters of markup are none */
         for (size_t i = 0, n = 0; i < v.as.str->len && mi_jwork(run, 0); i += n) {
             mi_jchar(v.as.str, i, &n);
             mi_jpush(run, list, mi_jsub(run, v.as.str, i, i + n));
