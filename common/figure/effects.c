@@ -1,4 +1,5 @@
 /* Effects of changes: maps over layers and positions, heads or receivers; the largest. */
+#include "base/intern.h"
 #include "base/mem.h"
 #include "figure/source.h"
 
@@ -31,19 +32,20 @@ static enum shape shape_of(const struct mi_value *body)
     return mi_get_int(body, "head", -1) >= 0 ? BY_HEAD : BY_LAYER;
 }
 
-static bool is_of_group(const struct mi_value *a, const struct mi_value *b)
+/* What tells the groups apart, as one text. */
+static void add_group_key(struct mi_buf *b, const struct mi_value *body)
 {
-    if (shape_of(a) != shape_of(b))
-        return false;
-    for (int i = 0; group_keys[i]; i++) {
-        const struct mi_value *x = mi_get(a, group_keys[i]), *y = mi_get(b, group_keys[i]);
+    enum shape shape = shape_of(body);
 
-        if (shape_of(a) == BY_PATH && strcmp(group_keys[i], "site") == 0)
+    b->len = 0;
+    mi_buf_addf(b, "%d", (int)shape);
+    for (int i = 0; group_keys[i]; i++) {
+        const char *text = mi_get_str(body, group_keys[i], NULL);
+
+        if (shape == BY_PATH && strcmp(group_keys[i], "site") == 0)
             continue;
-        if (!x != !y || (x && !mi_value_equal(x, y)))
-            return false;
+        mi_buf_addf(b, "%c%s", text ? '\x1f' : '\x1e', text ? text : "");
     }
-    return true;
 }
 
 static double figure_of(const struct group *g, const struct mi_value *body, const char *which)
@@ -356,36 +358,53 @@ static void add_group(struct mi_page *p, const struct mi_source *s, struct group
     mi_page_table(p, &t);
 }
 
+/* The group of every record [n], numbered as they appear; -1: left out. Returns how many. */
+static int64_t group_records(int64_t *group, const struct mi_value *bodies, bool *has_aggregate)
+{
+    size_t n = bodies->as.array.n;
+    struct mi_intern keys = {0};
+    struct mi_buf key = {0};
+    int64_t n_groups;
+
+    *has_aggregate = false;
+    for (size_t i = 0; i < n; i++)
+        *has_aggregate = *has_aggregate || !mi_get_str(&bodies->as.array.item[i], "id", NULL);
+    for (size_t i = 0; i < n; i++) {
+        const struct mi_value *body = &bodies->as.array.item[i];
+
+        group[i] = -1;
+        if (*has_aggregate && mi_get_str(body, "id", NULL))
+            continue;
+        add_group_key(&key, body);
+        group[i] = mi_intern_add(&keys, key.data, key.len);
+    }
+    n_groups = keys.n;
+    mi_buf_free(&key);
+    mi_intern_free(&keys);
+    return n_groups;
+}
+
 void mi_figure_effects(struct mi_page *p, const struct mi_source *s)
 {
-    size_t n = s->bodies.as.array.n, n_left = 0, n_maps = 0;
+    size_t n = s->bodies.as.array.n;
     struct group g = {.record = mi_alloc_n(n, sizeof *g.record)};
-    bool has_aggregate = false;
+    int64_t *group = mi_alloc_n(n, sizeof *group), n_groups;
+    bool has_aggregate;
 
-    for (size_t i = 0; i < n; i++)
-        has_aggregate = has_aggregate || !mi_get_str(&s->bodies.as.array.item[i], "id", NULL);
-    for (size_t i = 0; i < n; i++) {
-        const struct mi_value *first = &s->bodies.as.array.item[i];
-        bool is_new = !has_aggregate || !mi_get_str(first, "id", NULL);
-
-        for (size_t k = 0; k < i && is_new; k++)
-            is_new = !is_of_group(&s->bodies.as.array.item[k], first);
-        if (!is_new)
-            continue;
-        if (n_maps++ >= MOST_MAPS) {
-            n_left++;
-            continue;
-        }
+    n_groups = group_records(group, &s->bodies, &has_aggregate);
+    for (int64_t k = 0; k < n_groups && k < MOST_MAPS; k++) {
         g.n = 0;
-        g.shape = shape_of(first);
-        for (size_t k = i; k < n; k++)
-            if (is_of_group(first, &s->bodies.as.array.item[k]))
-                g.record[g.n++] = &s->bodies.as.array.item[k];
+        for (size_t i = 0; i < n; i++)
+            if (group[i] == k)
+                g.record[g.n++] = &s->bodies.as.array.item[i];
+        g.shape = shape_of(g.record[0]);
         add_group(p, s, &g);
     }
     if (has_aggregate)
         mi_page_sayf(p, MI_PART_NOTE, "means over prompts; single prompts are left to mi-view");
-    if (n_left)
-        mi_page_sayf(p, MI_PART_NOTE, "(%zu more figures of single prompts)", n_left);
+    if (n_groups > MOST_MAPS)
+        mi_page_sayf(p, MI_PART_NOTE, "(%lld more figures of single prompts)",
+                     (long long)(n_groups - MOST_MAPS));
+    mi_free(group);
     mi_free(g.record);
 }

@@ -1,5 +1,6 @@
 #include "figure/table.h"
 
+#include "base/intern.h"
 #include "base/mem.h"
 #include "data/json.h"
 
@@ -318,20 +319,22 @@ void mi_table_of_records(struct mi_table *t, const struct mi_value *bodies, cons
                          bool is_exact)
 {
     size_t n = bodies->as.array.n;
+    struct mi_intern seen = {0};
 
     for (size_t i = 0; i < n; i++) {
         const struct mi_value *body = &bodies->as.array.item[i];
 
         for (size_t k = 0; k < body->as.map.n; k++) {
             const char *key = body->as.map.member[k].key;
-            bool is_known = is_listed(skip, key) || (!is_exact && is_end(key));
+            int64_t n_seen = seen.n;
 
-            for (int c = 0; c < t->n_columns && !is_known; c++)
-                is_known = strcmp(t->column[c].title, key) == 0;
-            if (!is_known && (is_exact || !is_nil_everywhere(bodies, key)))
+            if (mi_intern_add(&seen, key, strlen(key)) < n_seen || is_listed(skip, key))
+                continue;
+            if (is_exact || (!is_end(key) && !is_nil_everywhere(bodies, key)))
                 mi_table_column(t, key, is_number(bodies, key));
         }
     }
+    mi_intern_free(&seen);
     for (size_t i = 0; i < n; i++)
         for (int c = 0; c < t->n_columns; c++)
             if (is_exact)
