@@ -39,8 +39,11 @@ static struct mi_origin *more(struct mi_tracing *w, size_t n)
 
 void mi_tracing_copy(struct mi_tracing *w, const struct mi_traced *t, size_t begin, size_t end)
 {
-    struct mi_origin *o = more(w, end - begin);
+    struct mi_origin *o;
 
+    if (begin == end)
+        return;
+    o = more(w, end - begin);
     for (size_t i = begin; i < end; i++)
         o[i - begin] = mi_traced_origin(t, i);
     mi_buf_add(&w->text, t->at + begin, end - begin);
@@ -48,8 +51,11 @@ void mi_tracing_copy(struct mi_tracing *w, const struct mi_traced *t, size_t beg
 
 void mi_tracing_put(struct mi_tracing *w, const char *bytes, size_t n, struct mi_origin from)
 {
-    struct mi_origin *o = more(w, n);
+    struct mi_origin *o;
 
+    if (n == 0)
+        return;
+    o = more(w, n);
     for (size_t i = 0; i < n; i++)
         o[i] = from;
     mi_buf_add(&w->text, bytes, n);
