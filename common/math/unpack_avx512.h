@@ -20,6 +20,24 @@ ALWAYS_INLINE __m512 broadcast_f16(const unsigned char *p)
     return _mm512_cvtph_ps(_mm256_set1_epi16(h));
 }
 
+/* Two f16 side by side (of the eight bytes from p on), each in all lanes. By way of memory:
+ * shuffles have one port, which the weights themselves need, and loads that repeat a number
+ * have two others. */
+ALWAYS_INLINE void broadcast_two_f16(const unsigned char *p, __m512 out[2])
+{
+    const struct {
+        unsigned char at[8];
+    } *eight = (const void *)p;
+    float x[4] __attribute__((aligned(16)));
+    __m128 f;
+
+    __asm__("vcvtph2ps %1, %0" : "=v"(f) : "m"(*eight));
+    _mm_store_ps(x, f);
+    __asm__("" : "+m"(x));
+    out[0] = _mm512_set1_ps(x[0]);
+    out[1] = _mm512_set1_ps(x[1]);
+}
+
 ALWAYS_INLINE __m512 count_from(float first)
 {
     return _mm512_add_ps(_mm512_set1_ps(first),
@@ -75,16 +93,24 @@ ALWAYS_INLINE void set_scales(const unsigned char *p, struct unpack_state *s)
     _mm512_storeu_ps(s->scale, _mm512_mul_ps(d, q));
 }
 
-/* Bits `shift` on of sixteen bytes, as many as the mask has. */
-ALWAYS_INLINE __m512i bits_of(const unsigned char *p, __m128i shift, int mask)
+/* A count for each lane, loaded: one count for all lanes takes the shuffles' port. */
+ALWAYS_INLINE __m512i shift_by(int n)
 {
-    return _mm512_and_si512(_mm512_srl_epi32(load_16_bytes(p), shift), _mm512_set1_epi32(mask));
+    static const int count[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+
+    return _mm512_set1_epi32(count[n]);
+}
+
+/* Bits `shift` on of sixteen bytes, as many as the mask has. */
+ALWAYS_INLINE __m512i bits_of(const unsigned char *p, __m512i shift, int mask)
+{
+    return _mm512_and_si512(_mm512_srlv_epi32(load_16_bytes(p), shift), _mm512_set1_epi32(mask));
 }
 
 ALWAYS_INLINE void unpack_q4_k(const unsigned char *p, int group, struct unpack_state *s,
                                __m512 out[2])
 {
-    const __m128i shift = _mm_cvtsi32_si128(group % 2 * 4);
+    const __m512i shift = shift_by(group % 2 * 4);
     const unsigned char *bytes = p + 16 + group / 2 * 32;
     __m512 table;
 
@@ -95,13 +121,13 @@ ALWAYS_INLINE void unpack_q4_k(const unsigned char *p, int group, struct unpack_
     UNROLL
     for (int i = 0; i < 2; i++)
         out[i] =
-            _mm512_permutexvar_ps(_mm512_srl_epi32(load_16_bytes(bytes + 16 * i), shift), table);
+            _mm512_permutexvar_ps(_mm512_srlv_epi32(load_16_bytes(bytes + 16 * i), shift), table);
 }
 
 ALWAYS_INLINE void unpack_q5_k(const unsigned char *p, int group, struct unpack_state *s,
                                __m512 out[2])
 {
-    const __m128i shift = _mm_cvtsi32_si128(group % 2 * 4), fifth = _mm_cvtsi32_si128(group);
+    const __m512i shift = shift_by(group % 2 * 4), fifth = shift_by(group);
     const unsigned char *bytes = p + 48 + group / 2 * 32;
 
     if (group == 0)
@@ -117,7 +143,7 @@ ALWAYS_INLINE void unpack_q5_k(const unsigned char *p, int group, struct unpack_
 
 ALWAYS_INLINE void unpack_q2_k(const unsigned char *p, int group, __m512 out[2])
 {
-    const __m128i shift = _mm_cvtsi32_si128(group % 4 * 2);
+    const __m512i shift = shift_by(group % 4 * 2);
     const unsigned char *bytes = p + 16 + group / 4 * 32;
     const __m512 d = broadcast_f16(p + 80), dmin = broadcast_f16(p + 82);
 
@@ -133,7 +159,7 @@ ALWAYS_INLINE void unpack_q2_k(const unsigned char *p, int group, __m512 out[2])
 
 ALWAYS_INLINE void unpack_q3_k(const unsigned char *p, int group, __m512 out[2])
 {
-    const __m128i shift = _mm_cvtsi32_si128(group % 4 * 2), third = _mm_cvtsi32_si128(group);
+    const __m512i shift = shift_by(group % 4 * 2), third = shift_by(group);
     const unsigned char *bytes = p + 32 + group / 4 * 32;
     const __m512 d = broadcast_f16(p + 108);
 
@@ -161,26 +187,29 @@ ALWAYS_INLINE void unpack_q6_k(const unsigned char *p, int group, struct unpack_
     const int half = group / 4, g = group % 4;
     const unsigned char *low = p + 64 * half + 32 * (g % 2), *high = p + 128 + 32 * half;
     const __m128i low_shift = _mm_cvtsi32_si128(g / 2 * 4), high_shift = _mm_cvtsi32_si128(2 * g);
+    __m256i l, h, q; /* 32 at once, as bytes */
 
     if (group == 0) {
-        __m512i q = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p + 192)));
-        _mm512_storeu_ps(s->scale, _mm512_mul_ps(broadcast_f16(p + 208), _mm512_cvtepi32_ps(q)));
+        __m512i n = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p + 192)));
+        _mm512_storeu_ps(s->scale, _mm512_mul_ps(broadcast_f16(p + 208), _mm512_cvtepi32_ps(n)));
     }
-    UNROLL
-    for (int i = 0; i < 2; i++) {
-        __m512i l = _mm512_and_si512(_mm512_srl_epi32(load_16_bytes(low + 16 * i), low_shift),
-                                     _mm512_set1_epi32(15));
-        __m512i h = _mm512_and_si512(_mm512_srl_epi32(load_16_bytes(high + 16 * i), high_shift),
-                                     _mm512_set1_epi32(3));
-        __m512i q =
-            _mm512_sub_epi32(_mm512_or_si512(l, _mm512_slli_epi32(h, 4)), _mm512_set1_epi32(32));
-        out[i] = _mm512_mul_ps(_mm512_set1_ps(s->scale[2 * group + i]), _mm512_cvtepi32_ps(q));
-    }
+    l = _mm256_and_si256(_mm256_srl_epi16(_mm256_loadu_si256((const void *)low), low_shift),
+                         _mm256_set1_epi8(15));
+    h = _mm256_and_si256(_mm256_srl_epi16(_mm256_loadu_si256((const void *)high), high_shift),
+                         _mm256_set1_epi8(3));
+    q = _mm256_sub_epi8(_mm256_or_si256(l, _mm256_slli_epi16(h, 4)), _mm256_set1_epi8(32));
+    out[0] = _mm512_mul_ps(_mm512_set1_ps(s->scale[2 * group]),
+                           _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(q))));
+    out[1] =
+        _mm512_mul_ps(_mm512_set1_ps(s->scale[2 * group + 1]),
+                      _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(q, 1))));
 }
 
 ALWAYS_INLINE void unpack(const int type, const unsigned char *p, int group, struct unpack_state *s,
                           lanes out[2])
 {
+    __m512 scale[2];
+
     switch (type) {
     case MI_Q_F32:
         for (int i = 0; i < 2; i++)
@@ -197,25 +226,28 @@ ALWAYS_INLINE void unpack(const int type, const unsigned char *p, int group, str
         }
         break;
     case MI_Q_Q4_0:
-        look_up_nibbles(p + 2, _mm512_mul_ps(broadcast_f16(p), count_from(-8)), out);
+        broadcast_two_f16(p, scale);
+        look_up_nibbles(p + 2, _mm512_mul_ps(scale[0], count_from(-8)), out);
         break;
     case MI_Q_Q4_1:
-        look_up_nibbles(
-            p + 4, _mm512_fmadd_ps(broadcast_f16(p), count_from(0), broadcast_f16(p + 2)), out);
+        broadcast_two_f16(p, scale);
+        look_up_nibbles(p + 4, _mm512_fmadd_ps(scale[0], count_from(0), scale[1]), out);
         break;
     case MI_Q_Q5_0:
-        look_up_fives(p + 6, p + 2, _mm512_mul_ps(broadcast_f16(p), count_from(-16)),
-                      _mm512_mul_ps(broadcast_f16(p), count_from(0)), out);
+        broadcast_two_f16(p, scale);
+        look_up_fives(p + 6, p + 2, _mm512_mul_ps(scale[0], count_from(-16)),
+                      _mm512_mul_ps(scale[0], count_from(0)), out);
         break;
     case MI_Q_Q5_1:
-        look_up_fives(p + 8, p + 4,
-                      _mm512_fmadd_ps(broadcast_f16(p), count_from(0), broadcast_f16(p + 2)),
-                      _mm512_fmadd_ps(broadcast_f16(p), count_from(16), broadcast_f16(p + 2)), out);
+        broadcast_two_f16(p, scale);
+        look_up_fives(p + 8, p + 4, _mm512_fmadd_ps(scale[0], count_from(0), scale[1]),
+                      _mm512_fmadd_ps(scale[0], count_from(16), scale[1]), out);
         break;
     case MI_Q_Q8_0:
+        broadcast_two_f16(p, scale);
         for (int i = 0; i < 2; i++) {
             __m512i q = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p + 2 + 16 * i)));
-            out[i] = _mm512_mul_ps(broadcast_f16(p), _mm512_cvtepi32_ps(q));
+            out[i] = _mm512_mul_ps(scale[0], _mm512_cvtepi32_ps(q));
         }
         break;
     case MI_Q_IQ4_NL: look_up_nibbles(p + 2, level_table(iq4_levels, broadcast_f16(p)), out); break;
