@@ -276,3 +276,70 @@ void mi_fold(struct mi_buf *b, const char *s, size_t len)
         i += used > 0 ? (size_t)used : 1;
     }
 }
+
+/* ---- upper, lower and title case, one code point at a time ---- */
+
+int mi_to_upper(uint32_t cp, uint32_t out[3])
+{
+    int n = mi_unicode_several(cp, out);
+
+    if (n == 0)
+        out[n++] = (uint32_t)utf8proc_toupper((utf8proc_int32_t)cp);
+    return n;
+}
+
+int mi_to_lower(uint32_t cp, uint32_t out[3])
+{
+    out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp);
+    if (cp != 0x130) /* I with a dot */
+        return 1;
+    out[0] = 'i';
+    out[1] = 0x307;
+    return 2;
+}
+
+int mi_to_title(uint32_t cp, uint32_t out[3])
+{
+    uint32_t title = (uint32_t)utf8proc_totitle((utf8proc_int32_t)cp);
+    int n = title == cp ? mi_unicode_several(cp, out) : 0;
+
+    if (n == 0)
+        out[n++] = title;
+    for (int i = 1; i < n && cp != 0x149; i++)
+        out[i] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)out[i]);
+    return n;
+}
+
+enum mi_letter_case mi_case_of(uint32_t cp)
+{
+    switch (utf8proc_category((utf8proc_int32_t)cp)) {
+    case UTF8PROC_CATEGORY_LU: return MI_CASE_UPPER;
+    case UTF8PROC_CATEGORY_LL: return MI_CASE_LOWER;
+    case UTF8PROC_CATEGORY_LT: return MI_CASE_TITLE;
+    default: break;
+    }
+    if (utf8proc_tolower((utf8proc_int32_t)cp) != (utf8proc_int32_t)cp)
+        return MI_CASE_UPPER;
+    /* ordinal indicators, modifier letters */
+    if (cp == 0xaa || cp == 0xba || (cp >= 0x2b0 && cp <= 0x2b8) ||
+        utf8proc_toupper((utf8proc_int32_t)cp) != (utf8proc_int32_t)cp)
+        return MI_CASE_LOWER;
+    return MI_CASE_NONE;
+}
+
+bool mi_is_printable(uint32_t cp)
+{
+    if (cp < 0x7f)
+        return cp >= ' ';
+    switch (utf8proc_category((utf8proc_int32_t)cp)) {
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+    case UTF8PROC_CATEGORY_ZS: return false;
+    default: return true;
+    }
+}

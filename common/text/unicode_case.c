@@ -1,7 +1,4 @@
-/* Upper, lower and title case, one code point at a time. */
-#include "text/unicode.h"
-
-#include <utf8proc.h>
+#include "text/unicode_table.h"
 
 /* What becomes several in upper case (SpecialCasing of Unicode, without conditions). */
 /* clang-format off */
@@ -60,7 +57,7 @@ static const uint16_t several[][4] = {
 };
 /* clang-format on */
 
-static int several_of(uint32_t cp, uint32_t out[3])
+int mi_unicode_several(uint32_t cp, uint32_t out[3])
 {
     for (size_t i = 0; cp >= 0xdf && i < sizeof several / sizeof *several; i++) {
         int n = 1;
@@ -72,69 +69,4 @@ static int several_of(uint32_t cp, uint32_t out[3])
         return n - 1;
     }
     return 0;
-}
-
-int mi_to_upper(uint32_t cp, uint32_t out[3])
-{
-    int n = several_of(cp, out);
-
-    if (n == 0)
-        out[n++] = (uint32_t)utf8proc_toupper((utf8proc_int32_t)cp);
-    return n;
-}
-
-int mi_to_lower(uint32_t cp, uint32_t out[3])
-{
-    out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp);
-    if (cp != 0x130) /* I with a dot */
-        return 1;
-    out[0] = 'i';
-    out[1] = 0x307;
-    return 2;
-}
-
-int mi_to_title(uint32_t cp, uint32_t out[3])
-{
-    uint32_t title = (uint32_t)utf8proc_totitle((utf8proc_int32_t)cp);
-    int n = title == cp ? several_of(cp, out) : 0;
-
-    if (n == 0)
-        out[n++] = title;
-    for (int i = 1; i < n && cp != 0x149; i++)
-        out[i] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)out[i]);
-    return n;
-}
-
-enum mi_letter_case mi_case_of(uint32_t cp)
-{
-    switch (utf8proc_category((utf8proc_int32_t)cp)) {
-    case UTF8PROC_CATEGORY_LU: return MI_CASE_UPPER;
-    case UTF8PROC_CATEGORY_LL: return MI_CASE_LOWER;
-    case UTF8PROC_CATEGORY_LT: return MI_CASE_TITLE;
-    default: break;
-    }
-    if (utf8proc_tolower((utf8proc_int32_t)cp) != (utf8proc_int32_t)cp)
-        return MI_CASE_UPPER;
-    /* ordinal indicators, modifier letters */
-    if (cp == 0xaa || cp == 0xba || (cp >= 0x2b0 && cp <= 0x2b8) ||
-        utf8proc_toupper((utf8proc_int32_t)cp) != (utf8proc_int32_t)cp)
-        return MI_CASE_LOWER;
-    return MI_CASE_NONE;
-}
-
-bool mi_is_printable(uint32_t cp)
-{
-    if (cp < 0x7f)
-        return cp >= ' ';
-    switch (utf8proc_category((utf8proc_int32_t)cp)) {
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-    case UTF8PROC_CATEGORY_ZS: return false;
-    default: return true;
-    }
 }

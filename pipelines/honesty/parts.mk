@@ -12,8 +12,8 @@ $O/verdict/spread.mi: $O/written.mi $(GATES)
 $O/sweep-parts.mi: $O/patch.jsonl $O/steer.mi $(MODEL)
 	$(PATCH) --sides untruthful,honest --at 'z:*.*,mlp_out:*' --together --pos $(PART_POS) \
 	  --metric proj:$O/steer.mi@resid_post:$$(cat $O/layer) --metric-pos last --aggregate $< -o $@
-$O/sweep-places.mi: $O/places.jsonl $O/steer.mi $(MODEL)
-	$(PATCH) --sides untruthful,honest --at 'resid_post:*' \
+$O/sweep-places.mi: $O/places.jsonl $O/steer.mi $O/layers $(MODEL)
+	$(PATCH) --sides untruthful,honest --at "$$(seq -s , -f resid_post:%g 0 $(PLACE_STEP) $$(cat $O/layers))" \
 	  --metric proj:$O/steer.mi@resid_post:$$(cat $O/layer) --metric-pos last --aggregate $< -o $@
 # ---- X13 the baseline: the same parts, token-aligned pairs, one logit against another ---------------
 $O/sweep-aligned.mi: $O/aligned.jsonl $(MODEL)

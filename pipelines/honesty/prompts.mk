@@ -16,7 +16,7 @@ $O/lies.jsonl: $P/$(CHOICE).jsonl | $O
 $O/truths.jsonl: $P/$(CHOICE).jsonl | $O
 	jq -c 'select(.side == "honest")' $< | awk 'NR <= $(CHOICE_PAIRS)' >$@
 $O/lies-fit.jsonl: $P/$(CHOICE_FIT).jsonl | $O
-	jq -c 'select(.side == "untruthful")' $< | awk 'NR <= $(CHOICE_PAIRS)' >$@
+	jq -c 'select(.side == "untruthful")' $< | awk 'NR <= $(FIND_PROMPTS)' >$@
 $O/other.jsonl: $P/$(CHOICE_OTHER).jsonl | $O
 	jq -c 'select(.side == "untruthful")' $< | awk 'NR <= $(CHOICE_PAIRS)' >$@
 $O/patch.jsonl: $P/$(CHOICE).jsonl | $O
