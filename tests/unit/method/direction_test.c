@@ -223,7 +223,8 @@ static void test_shuffled_pairs(void)
         worst = fmax(worst, fabs((double)d.v[0]));
         mi_direction_free(&d);
     }
-    ok(o.draw == 20 && worst < 0.8, "shuffled sides do not find what all pairs differ in: %g", worst);
+    ok(o.draw == 20 && worst < 0.8, "shuffled sides do not find what all pairs differ in: %g",
+       worst);
     mi_cases_free(&c);
 }
 
