@@ -15,8 +15,8 @@ struct mi_session_options {
     const char *date;   /* --date: what templates take for the time; NULL: MI_CHAT_NOW */
     const char *system; /* --system */
     bool no_bos, add_generation_prompt, parse_special;
-    bool is_chat;       /* render `text` prompts as user messages (given --template or --system) */
-    int context; /* tokens that a prompt may have; 0: the model's own (mi_model_set_context) */
+    bool is_chat; /* render `text` prompts as user messages (given --template or --system) */
+    int context;  /* tokens that a prompt may have; 0: the model's own (mi_model_set_context) */
     int64_t max_memory; /* bytes; 0: three quarters of what is free */
 };
 

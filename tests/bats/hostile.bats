@@ -77,21 +77,21 @@ inert() {
 @test "hostile: on a terminal, with colours and without" {
 	need script
 	for k in $KINDS; do
-		script -qec "mi-report $k.mi" /dev/null >tty </dev/null
-		$INERT --colour tty || { echo "$k"; return 1; }
-		TERM=xterm script -qec "mi-view $k.mi" /dev/null </dev/null | tr -d '\r' >tty
-		$INERT tty || { echo "mi-view $k"; return 1; }
+		script -qec "mi-report $k.mi" /dev/null >on_tty </dev/null
+		$INERT --colour on_tty || { echo "$k"; return 1; }
+		TERM=xterm script -qec "mi-view $k.mi" /dev/null </dev/null | tr -d '\r' >on_tty
+		$INERT on_tty || { echo "mi-view $k"; return 1; }
 	done
-	grep -q . tty
-	NO_COLOR=1 script -qec 'mi-report scan.mi' /dev/null </dev/null | tr -d '\r' >tty
-	$INERT tty
-	TERM=xterm script -qec 'mi-report scan.mi' /dev/null </dev/null >tty
-	grep -q $'\e\[30;48;5;' tty
+	grep -q . on_tty
+	NO_COLOR=1 script -qec 'mi-report scan.mi' /dev/null </dev/null | tr -d '\r' >on_tty
+	$INERT on_tty
+	TERM=xterm script -qec 'mi-report scan.mi' /dev/null </dev/null >on_tty
+	grep -q $'\e\[30;48;5;' on_tty
 	# a model that reads, and may repeat, such a text; its ids, tokens and spans
 	jq -c -n '"\u001b[31m\u202eWhere is Oslo?\u0007\u009b1m" as $t | {id: $t, text: $t, spans: {($t): "Oslo"}, ($t): $t}' >p.jsonl
 	for how in '-n 4' --tokens '-n 4 --text' '--score' --dry-run; do
-		TERM=xterm script -qec "mi-run -q -m '$M' $how p.jsonl" /dev/null </dev/null 2>/dev/null | tr -d '\r' >tty
-		$INERT tty || { echo "mi-run $how"; return 1; }
+		TERM=xterm script -qec "mi-run -q -m '$M' $how p.jsonl" /dev/null </dev/null 2>/dev/null | tr -d '\r' >on_tty
+		$INERT on_tty || { echo "mi-run $how"; return 1; }
 	done
 }
 

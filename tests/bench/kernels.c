@@ -9,9 +9,9 @@
  * as in a model. The limit is measured again beside each sample, and medians are printed:
  * other work on the machine then falls on both. One thread is timed by its own processor
  * time, several by the clock on the wall. */
+#include "math/kernels.h"
 #include "base/cpu.h"
 #include "base/par.h"
-#include "math/kernels.h"
 #include "math/linear.h"
 #include "math/rows.h"
 
