@@ -24,7 +24,7 @@ enum what { RUN, SHOW_TOKENS, SHOW_PLAN, SHOW_INFO, SELFTEST }; /* from SHOW_INF
 struct options {
     struct mi_task t;
     const char *judge_command;
-    struct mi_strings stops, caches;
+    struct mi_strings stops, caches, variants;
     bool score, judge, text, info, tokens, selftest, architectures;
     long n_new, top, top_k, batch;
     double temperature, top_p, penalty;
@@ -39,6 +39,7 @@ struct options {
 struct work {
     struct mi_task *t;
     struct mi_editor edits, cache_edits;
+    struct mi_variants variants;
     struct mi_judge judge;
 };
 
@@ -58,7 +59,8 @@ static const struct mi_tool tool = {
 /* Edits stand in the header in canonical form; a prompt stands in its record. */
 static void note_option(void *ctx, const char *name, const char *value)
 {
-    static const char *const elsewhere[] = {"edit", "plan", "prompt", "seed", "cache-from"};
+    static const char *const elsewhere[] = {"edit", "plan", "prompt", "seed", "cache-from",
+                                           "variant"};
     struct options *opt = ctx;
     const struct mi_value *there = mi_get(&opt->given, name);
     struct mi_buf both = {0};
@@ -90,6 +92,10 @@ static void check_generation(const struct options *opt)
         mi_tool_misuse("--text goes to standard output: -o does not go with it");
     if (opt->caches.n && !opt->score)
         mi_tool_misuse("--cache-from is for --score: a generation has one cache");
+    if (opt->variants.n && (opt->t.edits.n || opt->t.plans.n))
+        mi_tool_misuse("--variant says itself what is changed: --edit and --plan do not go with it");
+    if (opt->variants.n && opt->caches.n)
+        mi_tool_misuse("--cache-from is of one list of edits: --variant does not go with it");
     if (opt->judge && opt->text)
         mi_tool_misuse("--judge writes into records: --text does not go with it");
     for (int i = 0; i < opt->stops.n; i++)
@@ -130,6 +136,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
         MI_FLAG(0, "judge", &opt->judge, "say whether the text is the target's or the foil's"),
         MI_STRING(0, "judge-command", "CMD", &opt->judge_command, "ask CMD, a line each"),
         MI_TASK_EDITS(&opt->t),
+        MI_LIST(0, "variant", "LABEL=EDIT", &opt->variants,
+                "run every prompt with each of these, all together (may be repeated)"),
         MI_LIST(0, "cache-from", "PLAN", &opt->caches, "with --score: past keys, values; or none"),
         MI_FLAG(0, "info", &opt->info, "say what the model is and needs"),
         MI_FLAG(0, "architectures", &opt->architectures, "list the kinds of model that can be run"),
@@ -184,14 +192,14 @@ static void print_safe(struct show *show, const char *s, size_t n)
     mi_buf_free(&escaped);
 }
 
-static int show_text(void *self, const struct mi_item *item, const char *bytes, size_t n,
-                     bool is_end, struct mi_error *err)
+static int show_text(void *self, const char *id, const char *bytes, size_t n, bool is_end,
+                     struct mi_error *err)
 {
     struct show *show = self;
     struct mi_buf text = {0};
 
     if (!show->has_begun && !show->is_single)
-        printf("[%s]\n", mi_quote(item->prompt.id));
+        printf("[%s]\n", mi_quote(id));
     show->has_begun = true;
     mi_text_repair(&text, bytes, n);
     if (show->is_terminal)
@@ -268,13 +276,24 @@ static struct mi_run_options make_run_options(const struct options *opt, struct 
     return o;
 }
 
+static int open_variants(struct work *w, const struct options *opt, struct mi_error *err)
+{
+    struct mi_task *t = w->t;
+
+    return mi_variants_open(&w->variants, &t->session, opt->variants.item, opt->variants.n,
+                            mi_source_header(&t->source), t->other_model, t->seed, &t->arena, err);
+}
+
 static int print_plan(struct work *w, const struct options *opt, struct mi_error *err)
 {
     struct mi_run_options o = make_run_options(opt, NULL);
     struct mi_plan plan;
     struct mi_buf b = {0};
-    int r = mi_plan_run(&plan, &w->t->session, &w->t->source, &o, !opt->is_text, err);
+    int r = opt->variants.n ? open_variants(w, opt, err) : 0;
 
+    o.variants = opt->variants.n ? &w->variants : NULL;
+    if (r == 0)
+        r = mi_plan_run(&plan, &w->t->session, &w->t->source, &o, !opt->is_text, err);
     if (r == 0)
         mi_plan_print(&b, &plan);
     return print_lines(&b, r);
@@ -305,8 +324,11 @@ static int open_cache_edits(struct work *w, const struct options *opt, struct mi
 /* The stream's header carries what the edits used, so that it can be replayed alone. */
 static int open_edits(struct work *w, const struct options *opt, struct mi_error *err)
 {
-    int r = mi_task_edits(w->t, &w->edits, err);
+    int r;
 
+    if (opt->variants.n)
+        return open_variants(w, opt, err);
+    r = mi_task_edits(w->t, &w->edits, err);
     if (r == 0 && opt->caches.n && (r = open_cache_edits(w, opt, err)) < 0)
         r = mi_fail_in(err, "--cache-from");
     if (r < 0 || opt->is_text)
@@ -323,6 +345,8 @@ static int write_header(struct work *w, const struct options *opt, struct mi_err
     mi_source_set_shard(&w->t->source, &w->t->arena, &w->t->header);
     mi_header_step(&w->t->arena, &w->t->header, "mi-run", NULL, opt->given, opt->t.seed);
     mi_editor_describe(&w->edits, &w->t->arena, &w->t->header);
+    if (w->variants.n)
+        mi_variants_describe(&w->variants, &w->t->arena, &w->t->header);
     if (opt->caches.n)
         mi_editor_describe_cache(&w->cache_edits, &w->t->arena, &w->t->header);
     return mi_writer_header(&w->t->out, &w->t->header, err);
@@ -332,8 +356,10 @@ static int finish_stream(struct work *w, struct mi_error *err)
 {
     struct mi_value inputs = mi_editor_inputs(&w->edits, &w->t->arena);
     struct mi_value more = mi_editor_inputs(&w->cache_edits, &w->t->arena);
+    struct mi_value variants = mi_variants_inputs(&w->variants, &w->t->arena);
 
     mi_add_all(&w->t->arena, &inputs, &more);
+    mi_add_all(&w->t->arena, &inputs, &variants);
     return mi_task_end(w->t, &inputs, err);
 }
 
@@ -354,12 +380,14 @@ static void say_totals(const struct mi_run_totals *t)
 
 static int run_prompts(struct work *w, const struct options *opt, struct mi_error *err)
 {
-    struct show show = {.is_terminal = isatty(STDOUT_FILENO), .is_single = opt->t.prompt != NULL};
+    struct show show = {.is_terminal = isatty(STDOUT_FILENO),
+                        .is_single = opt->t.prompt && !opt->variants.n};
     struct mi_run_options o = make_run_options(opt, &show);
     struct mi_run_totals totals;
     int r = open_edits(w, opt, err);
 
     o.cache_from = opt->caches.n ? &w->cache_edits : NULL;
+    o.variants = opt->variants.n ? &w->variants : NULL;
     o.judge = opt->judge ? &w->judge : NULL;
     if (r == 0 && opt->judge)
         r = mi_judge_open(&w->judge, opt->judge_command, err);
@@ -414,6 +442,7 @@ static int run(struct options *opt)
     mi_judge_close(&w.judge);
     mi_editor_close(&w.edits);
     mi_editor_close(&w.cache_edits);
+    mi_variants_close(&w.variants);
     mi_task_close(&opt->t);
     return r < 0 ? mi_tool_failed(&err) : r > 0 ? MI_EXIT_NO : MI_EXIT_OK;
 }

@@ -43,7 +43,6 @@ void mi_crossed_plan(struct mi_run_state *run)
     run->is_step = true;
     for (size_t i = 0; i < run->n; i++)
         run->is_step = run->is_step && (run->flight[i]->is_done || run->flight[i]->is_filled);
-    run->now = run->is_step ? run->edits : run->cache_edits;
     for (size_t i = 0; i < run->n; i++) {
         struct mi_flight *f = run->flight[i];
 

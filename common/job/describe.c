@@ -133,7 +133,8 @@ int mi_plan_run(struct mi_plan *plan, struct mi_session *s, struct mi_source *sr
 
     *plan = (struct mi_plan){0};
     while ((r = mi_source_next(src, s, &item, err)) > 0) {
-        plan_item(plan, s, &item, o, scores);
+        for (int i = 0; i < (o->variants ? o->variants->n : 1); i++)
+            plan_item(plan, s, &item, o, scores);
         mi_item_free(&item);
     }
     if (r < 0)

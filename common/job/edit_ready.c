@@ -93,3 +93,25 @@ int mi_ready_condition(struct mi_ready *ready, const struct mi_dims *dims, struc
     }
     return 0;
 }
+
+/* ---- where edits begin ----------------------------------------------------------- */
+
+int64_t mi_editor_untouched(const struct mi_editor *e, const struct mi_item *item)
+{
+    struct mi_pos_tokens t = mi_item_tokens(item);
+    struct mi_error ignored = {0};
+    int64_t *pos = NULL, least;
+    size_t cap = 0;
+
+    t.n_tokens = t.n_prompt; /* positions are those of the prompt */
+    least = mi_editor_has_twins(e) ? 0 : t.n_prompt;
+    for (size_t i = 0; e->state && i < e->state->edits.n; i++) {
+        int64_t n = mi_pos_resolve(&e->state->edits.item[i].pos, &t, &pos, &cap, &ignored);
+
+        for (int64_t k = 0; k < n; k++)
+            least = pos[k] < least ? pos[k] : least;
+        least = n < 0 ? 0 : least;
+    }
+    mi_free(pos);
+    return least;
+}

@@ -35,7 +35,8 @@ static bool was_edited(const struct mi_value *run_header)
     const struct mi_value *list = mi_get(mi_get(run_header, "edits"), "edits");
 
     return (mi_is(list, MI_ARRAY) && list->as.array.n > 0) ||
-           mi_is(mi_get(run_header, "cache_from"), MI_MAP);
+           mi_is(mi_get(run_header, "cache_from"), MI_MAP) ||
+           mi_is(mi_get(run_header, "variants"), MI_MAP);
 }
 
 /* The edits of a run's header, as lines that name digests. */
@@ -80,6 +81,10 @@ static int parse_all(struct mi_editor_state *st, const struct mi_dims *dims,
                 r = mi_fail(err, MI_EXIT_DATA,
                             "--edit @run: the run used keys and values of another "
                             "(--cache-from), which edits alone do not repeat");
+            else if (mi_is(mi_get(run_header, "variants"), MI_MAP))
+                r = mi_fail(err, MI_EXIT_DATA,
+                            "--edit @run: the run had variants, each with edits of its own "
+                            "(--variant); one list of edits does not repeat them");
             else
                 r = replay_lines(st, run_header, dims, err);
             is_said = true;

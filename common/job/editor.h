@@ -69,6 +69,9 @@ bool mi_editor_has_twins(const struct mi_editor *e);
 bool mi_editor_wants(const struct mi_editor *e, enum mi_site site, int layer);
 /* The highest layer that an edit needs; -1: none. n_layers for the final norm and logits. */
 int mi_editor_last_layer(const struct mi_editor *e);
+/* How many positions from the first on no edit of this item writes at, of its prompt at most: what
+ * is computed there is the plain model's. 0 with twins, and when positions cannot be told. */
+int64_t mi_editor_untouched(const struct mi_editor *e, const struct mi_item *item);
 /* Applies all edits of view's site to its rows. items [n_sequences of the batch]: the item of
  * each sequence (NULL: a twin), of whose prompt and `number` the positions are looked up once. Sets
  * view->is_written when a bit changed. */

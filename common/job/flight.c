@@ -1,6 +1,7 @@
 #include "job/flight.h"
 
 #include "base/mem.h"
+#include "job/variant.h"
 #include "stream/record.h"
 
 #include <math.h>
@@ -125,6 +126,8 @@ void mi_flight_start(struct mi_flight *f, struct mi_item *item, const struct mi_
 
     *f = (struct mi_flight){.item = *item, .n_given = item->prompt.n_tokens, .n_top = n_top};
     *item = (struct mi_item){0};
+    f->id = f->item.prompt.id;
+    f->n_untouched = f->item.prompt.n_prompt;
     f->n_new = n_new < room ? n_new : room;
     start_strand(&f->main, &f->item, f->n_given, n_new > 0, n_top);
     if (f->item.target)
@@ -138,6 +141,23 @@ void mi_flight_start(struct mi_flight *f, struct mi_item *item, const struct mi_
     f->next_logp = mi_alloc_n((size_t)n_top + 1, sizeof *f->next_logp);
     if (n_new > 0 && f->n_new <= 0)
         f->stop = "context";
+}
+
+void mi_flight_edit(struct mi_flight *f, struct mi_editor *edits, const char *variant)
+{
+    struct mi_buf b = {0};
+
+    if (!mi_editor_is_empty(edits)) {
+        f->edits = edits;
+        f->is_twinned = mi_editor_has_twins(edits);
+        f->n_untouched = mi_editor_untouched(edits, &f->item);
+    }
+    f->variant = variant;
+    if (!variant)
+        return;
+    mi_buf_addf(&b, "%s/%s", f->item.prompt.id, variant);
+    f->id = mi_arena_dup(&f->item.arena, b.data, b.len);
+    mi_buf_free(&b);
 }
 
 /* A continuation's last token predicts nothing that is asked for. */
@@ -238,6 +258,11 @@ struct mi_value mi_flight_prompt_body(const struct mi_flight *f, struct mi_arena
 {
     struct mi_prompt_record p = f->item.prompt;
 
+    p.id = f->id;
+    if (f->variant) {
+        p.fields = mi_value_copy(a, &p.fields);
+        mi_set(a, &p.fields, MI_VARIANT_FIELD, mi_str(f->variant));
+    }
     p.tokens = f->main.tokens;
     p.n_tokens = f->main.n;
     p.piece = f->main.piece;
@@ -262,7 +287,7 @@ int mi_flight_run_body(const struct mi_flight *f, struct mi_judge *judge, struct
 {
     struct mi_buf text = {0};
     struct mi_run_record rec = {
-        .id = f->item.prompt.id,
+        .id = f->id,
         .tokens = f->main.tokens,
         .n_tokens = f->main.n,
         .logp = f->main.logp,
@@ -284,7 +309,7 @@ int mi_flight_run_body(const struct mi_flight *f, struct mi_judge *judge, struct
     rec.text_len = text.len;
     mi_buf_free(&text);
     if (judge)
-        r = mi_judge_text(judge, &rec.judged, rec.id, &f->item.prompt.fields, rec.text,
+        r = mi_judge_text(judge, &rec.judged, f->item.prompt.id, &f->item.prompt.fields, rec.text,
                           rec.text_len, err);
     if (r == 0)
         *body = mi_run_body(a, &rec);

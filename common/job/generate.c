@@ -63,13 +63,51 @@ static int check_tokens(const struct mi_run_state *run, const struct mi_item *it
     return 0;
 }
 
+/* What is said of a prompt's variants must be theirs alone. */
+static int check_field(const struct mi_run_state *run, const struct mi_item *item,
+                       struct mi_error *err)
+{
+    if (!run->o->variants || !mi_get(&item->prompt.fields, MI_VARIANT_FIELD))
+        return 0;
+    return mi_fail(err, MI_EXIT_DATA, "prompt '%s' has a field '%s' already (--variant)",
+                   mi_quote(item->prompt.id), MI_VARIANT_FIELD);
+}
+
+/* The item, or the next variant of it, becomes the flight that waits. Its memory goes to the last
+ * variant, which leaves last. */
+static void begin_flight(struct mi_run_state *run, struct mi_item *item)
+{
+    const struct mi_variants *v = run->o->variants;
+    struct mi_variant *variant = v ? &v->item[run->n_begun++] : NULL;
+    struct mi_item own = *item;
+
+    if (variant && run->n_begun < v->n)
+        own.arena = (struct mi_arena){0};
+    else
+        run->n_begun = 0;
+    run->waiting = mi_alloc(sizeof *run->waiting);
+    mi_flight_start(run->waiting, &own, run->session, run->o->n_new, run->n_top);
+    if (variant)
+        mi_flight_edit(run->waiting, &variant->edits, variant->label);
+    else if (run->edits)
+        mi_flight_edit(run->waiting, run->edits, NULL);
+    run->waiting->bytes = mi_flight_bytes(run->waiting, &run->session->model);
+    if (!run->n_begun)
+        *item = (struct mi_item){0};
+}
+
 /* 1: an item was read, and waits; 0: there is none. */
 static int read_item(struct mi_run_state *run, struct mi_error *err)
 {
     int n_ctx = run->session->model.config.dims.n_ctx;
     struct mi_item item = {0};
-    int r = mi_source_next(run->source, run->session, &item, err);
+    int r;
 
+    if (run->n_begun) {
+        begin_flight(run, &run->item_left);
+        return 1;
+    }
+    r = mi_source_next(run->source, run->session, &item, err);
     if (r <= 0) {
         run->is_ended = r == 0;
         return r;
@@ -81,18 +119,17 @@ static int read_item(struct mi_run_state *run, struct mi_error *err)
         r = mi_fail(err, MI_EXIT_DATA, "prompt '%s' with its continuation passes the context of %d",
                     mi_quote(item.prompt.id), n_ctx);
     else if ((r = check_tokens(run, &item, item.prompt.tokens, item.prompt.n_tokens, err)) == 0 &&
-             (r = check_tokens(run, &item, item.target, item.n_target, err)) == 0)
-        r = check_tokens(run, &item, item.foil, item.n_foil, err);
+             (r = check_tokens(run, &item, item.target, item.n_target, err)) == 0 &&
+             (r = check_tokens(run, &item, item.foil, item.n_foil, err)) == 0)
+        r = check_field(run, &item, err);
     if (r < 0) {
         mi_item_free(&item);
         return r;
     }
     if (!run->out) /* nobody would see their scores */
         item.target = item.foil = NULL;
-    run->waiting = mi_alloc(sizeof *run->waiting);
-    mi_flight_start(run->waiting, &item, run->session, run->o->n_new, run->n_top);
-    run->waiting->is_twinned = run->edits && mi_editor_has_twins(run->edits);
-    run->waiting->bytes = mi_flight_bytes(run->waiting, &run->session->model);
+    run->item_left = item;
+    begin_flight(run, &run->item_left);
     return 1;
 }
 
@@ -124,7 +161,7 @@ static int tell_text(struct mi_run_state *run, struct mi_flight *f, struct mi_er
     if (!run->o->text)
         return 0;
     n = mi_answer_take(&f->answer, &run->o->stops, f->is_done, &at);
-    return n > 0 || f->is_done ? run->o->text(run->o->self, &f->item, at, n, f->is_done, err) : 0;
+    return n > 0 || f->is_done ? run->o->text(run->o->self, f->id, at, n, f->is_done, err) : 0;
 }
 
 static int write_records(struct mi_run_state *run, const struct mi_flight *f, struct mi_error *err)
@@ -194,6 +231,7 @@ static void free_run(struct mi_run_state *run)
     for (size_t i = 0; i < run->n; i++)
         free_flight(run->flight[i]);
     free_flight(run->waiting);
+    mi_item_free(&run->item_left);
     for (int i = 0; i < MI_PAR_MAX; i++)
         mi_draw_room_free(&run->room[i]);
     mi_free(run->flight);
@@ -201,10 +239,21 @@ static void free_run(struct mi_run_state *run)
     mi_free(run->strand);
     mi_free(run->owner);
     mi_free(run->item);
+    mi_free(run->edits_of);
+    mi_free(run->now);
     mi_free(run->logit_row);
     mi_free(run->is_bad);
     mi_arena_free(&run->arena);
     mi_free(run);
+}
+
+/* What the edits, all there may be in a pass, need of it. */
+static void prepare_for(struct mi_run_state *run, const struct mi_editor *edits)
+{
+    if (edits && mi_editor_has_twins(edits) && run->max_rows < 2)
+        run->max_rows = 2;
+    if (keeps_scores(edits, run->session->model.config.dims.n_layers))
+        run->keeps_scores = true;
 }
 
 int mi_run(struct mi_session *s, struct mi_source *src, struct mi_editor *edits,
@@ -230,11 +279,11 @@ int mi_run(struct mi_session *s, struct mi_source *src, struct mi_editor *edits,
     run->max_items = o->max_items > 0 ? o->max_items : MI_RUN_ITEMS;
     run->max_rows = o->max_rows > 0 ? o->max_rows : MI_BATCH_ROWS;
     run->n_top = o->n_top < s->model.config.dims.d_vocab ? o->n_top : s->model.config.dims.d_vocab;
-    if (run->edits && mi_editor_has_twins(run->edits) && run->max_rows < 2)
-        run->max_rows = 2;
     run->limit = mi_memory_limit(o->max_memory);
-    run->keeps_scores = keeps_scores(run->edits, s->model.config.dims.n_layers) ||
-                        keeps_scores(run->cache_edits, s->model.config.dims.n_layers);
+    prepare_for(run, run->edits);
+    prepare_for(run, run->cache_edits);
+    for (int i = 0; o->variants && i < o->variants->n; i++)
+        prepare_for(run, &o->variants->item[i].edits);
     run->logit_row = mi_alloc_n((size_t)run->max_rows, sizeof *run->logit_row);
     run->is_bad = mi_alloc_n((size_t)run->max_rows, sizeof *run->is_bad);
     while (r == 0) {

@@ -14,6 +14,7 @@
 #include "job/editor.h"
 #include "job/judge.h"
 #include "job/source.h"
+#include "job/variant.h"
 #include "stream/writer.h"
 
 enum { MI_RUN_ITEMS = 64 }; /* prompts under way at once, unless said otherwise */
@@ -29,11 +30,14 @@ struct mi_run_options {
     /* Not NULL: keys and values of earlier positions come from a run under these edits
      * (job/crossed.c; needs n_new = 0). */
     struct mi_editor *cache_from;
+    /* Every prompt is run once with each, in this order, all of them under way together; not with
+     * edits beside them, and not with cache_from. A prompt with a field of that name is refused. */
+    const struct mi_variants *variants; /* NULL: none */
     struct mi_judge *judge; /* says what the text answers; NULL: nobody */
     bool is_flushed;        /* every run record leaves at once (a pipe) */
     /* The text as it is generated, in the order of the input: whole characters, `is_end`
-     * with the last part of an item (which may be empty). NULL: nobody listens. */
-    int (*text)(void *self, const struct mi_item *item, const char *bytes, size_t n, bool is_end,
+     * with the last part of a record (which may be empty). NULL: nobody listens. */
+    int (*text)(void *self, const char *id, const char *bytes, size_t n, bool is_end,
                 struct mi_error *err);
     void *self;
 };

@@ -102,7 +102,7 @@ static int look_at_logits(struct mi_run_state *run, const struct mi_view *view,
         if (run->is_bad[i])
             return mi_fail(err, MI_EXIT_DATA,
                            "prompt '%s': what follows token %d has no finite log-probability",
-                           mi_quote(run->owner[view->row[i].sequence]->item.prompt.id),
+                           mi_quote(run->owner[view->row[i].sequence]->id),
                            (int)view->row[i].position);
     return 0;
 }
@@ -111,7 +111,31 @@ static bool wants_site(void *self, enum mi_site site, int layer)
 {
     const struct mi_run_state *run = self;
 
-    return site == MI_SITE_LOGITS || (run->now && mi_editor_wants(run->now, site, layer));
+    for (int i = 0; i < run->n_now; i++)
+        if (mi_editor_wants(run->now[i], site, layer))
+            return true;
+    return site == MI_SITE_LOGITS;
+}
+
+/* The edits of n rows from `first` on, whose sequences have the same. */
+static int edit_rows(struct mi_run_state *run, struct mi_view *view, int first, int n,
+                     struct mi_error *err)
+{
+    int sequence = view->row[first].sequence, r;
+    struct mi_editor *edits = run->edits_of[sequence];
+    struct mi_view part = *view;
+
+    if (!edits || !mi_editor_wants(edits, view->site, view->layer))
+        return 0;
+    part.row += first;
+    part.x += first * view->ld;
+    part.n_rows = n;
+    part.is_written = false;
+    r = mi_editor_apply(edits, &part, run->item, err);
+    view->is_written |= part.is_written;
+    if (r < 0 && run->owner[sequence]->variant)
+        r = mi_fail_in(err, "variant '%s'", mi_quote(run->owner[sequence]->variant));
+    return r;
 }
 
 static int visit_site(void *self, struct mi_view *view, struct mi_error *err)
@@ -119,8 +143,14 @@ static int visit_site(void *self, struct mi_view *view, struct mi_error *err)
     struct mi_run_state *run = self;
     int r = 0;
 
-    if (run->now && mi_editor_wants(run->now, view->site, view->layer))
-        r = mi_editor_apply(run->now, view, run->item, err);
+    for (int first = 0, n; run->n_now && first < view->n_rows && r == 0; first += n) {
+        const struct mi_editor *edits = run->edits_of[view->row[first].sequence];
+
+        for (n = 1; first + n < view->n_rows &&
+                    run->edits_of[view->row[first + n].sequence] == edits;)
+            n++;
+        r = edit_rows(run, view, first, n, err);
+    }
     if (r == 0 && view->site == MI_SITE_LOGITS)
         r = look_at_logits(run, view, err);
     return r;
@@ -139,6 +169,17 @@ static bool wants_logits(const struct mi_run_state *run, const struct mi_flight 
            (t + 1 == f->item.prompt.n_prompt && (f->target.n > 0 || f->foil.n > 0));
 }
 
+static void note_edits(struct mi_run_state *run, struct mi_editor *edits)
+{
+    for (int i = 0; i < run->n_now; i++)
+        if (run->now[i] == edits)
+            return;
+    if (!edits)
+        return;
+    run->now = mi_grow(run->now, &run->now_cap, (size_t)run->n_now + 1, sizeof *run->now);
+    run->now[run->n_now++] = edits;
+}
+
 /* item NULL: the strand's twin. */
 static struct mi_sequence *add_sequence(struct mi_run_state *run, struct mi_flight *f,
                                         struct mi_strand *s, const struct mi_item *item,
@@ -150,9 +191,12 @@ static struct mi_sequence *add_sequence(struct mi_run_state *run, struct mi_flig
     run->strand = mi_grow(run->strand, &run->strand_cap, at + 1, sizeof *run->strand);
     run->owner = mi_grow(run->owner, &run->owner_cap, at + 1, sizeof *run->owner);
     run->item = mi_grow(run->item, &run->item_cap, at + 1, sizeof *run->item);
+    run->edits_of = mi_grow(run->edits_of, &run->edits_cap, at + 1, sizeof *run->edits_of);
     run->strand[at] = s;
     run->owner[at] = f;
     run->item[at] = item;
+    run->edits_of[at] = run->o->cache_from && !run->is_step ? run->cache_edits : f->edits;
+    note_edits(run, run->edits_of[at]);
     run->sequence[at] = (struct mi_sequence){.tokens = s->tokens + first,
                                              .n = (int)n,
                                              .cache = item ? &s->cache : &s->twin,
@@ -202,13 +246,12 @@ static void plan_pass(struct mi_run_state *run)
 {
     const struct mi_model *m = &run->session->model;
 
-    run->now = run->edits;
     for (size_t i = 0; i < run->n; i++) {
         struct mi_flight *f = run->flight[i];
 
         if (f->is_done)
             continue;
-        if (!f->main.is_open && !run->edits && !mi_prefix_take(run->flight, i, m))
+        if (!f->main.is_open && !f->is_twinned && !mi_prefix_take(run->flight, i, m))
             continue;
         mi_pass_feed(run, f, true);
     }
@@ -248,7 +291,7 @@ int mi_run_pass(struct mi_run_state *run, struct mi_error *err)
     double start = mi_seconds();
     int r;
 
-    run->n_sequences = run->n_rows = run->n_made_rows = run->n_logit_rows = 0;
+    run->n_now = run->n_sequences = run->n_rows = run->n_made_rows = run->n_logit_rows = 0;
     (is_crossed ? mi_crossed_plan : plan_pass)(run);
     r = mi_forward(&run->session->forward, &run->session->model, run->sequence, run->n_sequences, 0,
                    &hooks, err);

@@ -13,7 +13,10 @@ static int64_t count_common(const struct mi_flight *f, const struct mi_flight *g
         most = g->n_given;
     while (n < most && f->main.tokens[n] == g->main.tokens[n])
         n++;
-    return n - 1;
+    n--;
+    if (f->n_untouched < n)
+        n = f->n_untouched;
+    return g->edits && g->n_untouched < n ? g->n_untouched : n;
 }
 
 static void copy_scores(struct mi_flight *f, const struct mi_flight *g, int64_t n)

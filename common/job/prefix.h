@@ -2,7 +2,8 @@
  *
  * The keys and values of a position depend on the tokens up to it alone, so a flight may
  * copy them, and the scores, from an earlier one with the same first tokens: the bits are
- * those that it would have computed. Not where edits apply: they may tell prompts apart. */
+ * those that it would have computed. Not from the first position on that an edit of either
+ * writes at. */
 #ifndef MI_JOB_PREFIX_H
 #define MI_JOB_PREFIX_H
 

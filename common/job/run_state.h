@@ -13,7 +13,7 @@
 struct mi_run_state {
     struct mi_session *session;
     struct mi_source *source;
-    struct mi_editor *edits;       /* NULL: none */
+    struct mi_editor *edits;       /* NULL: none, or o->variants */
     struct mi_editor *cache_edits; /* of o->cache_from; NULL: none */
     const struct mi_run_options *o;
     struct mi_writer *out; /* NULL: text only */
@@ -21,20 +21,23 @@ struct mi_run_state {
     struct mi_flight **flight; /* [n] in the order of the input; done ones wait for the first */
     size_t n, cap;
     struct mi_flight *waiting; /* read, but did not fit yet */
+    struct mi_item item_left;  /* of which variants have not begun; the last one takes it over */
+    int n_begun;               /* variants of that item; 0: there is none */
     bool is_ended;             /* of the source */
     int n_live, max_items, max_rows, n_top;
     int64_t limit, cache_bytes, longest; /* memory allowed; of the live caches; tokens of one */
     bool keeps_scores;                   /* an edit needs attention scores or patterns in memory */
     struct mi_draw_room room[MI_PAR_MAX];
     /* the pass in hand */
-    struct mi_editor *now;        /* its edits; NULL: none */
-    bool is_step;                 /* of a crossed run: tokens are scored */
+    bool is_step; /* of a crossed run: tokens are scored */
+    struct mi_editor **now;       /* [n_now] the edits in it, each once */
     struct mi_sequence *sequence; /* [n_sequences] */
     struct mi_strand **strand;
     struct mi_flight **owner;
     const struct mi_item **item;
-    size_t sequence_cap, strand_cap, owner_cap, item_cap;
-    int n_sequences, n_rows, n_made_rows;
+    struct mi_editor **edits_of; /* of each sequence; NULL: none */
+    size_t sequence_cap, strand_cap, owner_cap, item_cap, edits_cap, now_cap;
+    int n_now, n_sequences, n_rows, n_made_rows;
     int *logit_row; /* [max_rows], shared out among the sequences */
     int n_logit_rows;
     bool *is_bad;          /* [max_rows] of a block of logits */

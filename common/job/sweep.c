@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "job/batch.h"
 #include "job/sweep_state.h"
+#include "job/variant.h"
 
 #include <string.h>
 
@@ -16,16 +17,13 @@ const char *const mi_sweep_names[] = {"patch", "zero", "mean", "resample", "edit
 int mi_sweep_variant_parse(struct mi_sweep_variant *v, const char *text, struct mi_arena *a,
                            struct mi_error *err)
 {
-    const char *eq = strchr(text, '=');
+    int r;
 
-    if (!eq || eq == text || !eq[1])
-        return mi_fail(err, MI_EXIT_USAGE, "variant '%s': it is written LABEL=EDIT",
-                       mi_quote(text));
-    *v = (struct mi_sweep_variant){
-        .label = mi_arena_dup(a, text, (size_t)(eq - text)),
-        .line = mi_arena_dup(a, eq + 1, strlen(eq + 1)),
-    };
-    return 0;
+    *v = (struct mi_sweep_variant){0};
+    r = mi_variant_split(text, a, &v->label, &v->line, err);
+    if (r == 0 && !*v->line)
+        r = mi_fail(err, MI_EXIT_USAGE, "variant '%s': it is written LABEL=EDIT", mi_quote(text));
+    return r;
 }
 
 /* Sites after the blocks have the rows whose logits are wanted, no more. */
