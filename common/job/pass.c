@@ -266,11 +266,23 @@ void mi_pass_settle(struct mi_run_state *run, struct mi_flight *f)
     }
 }
 
+/* Those that wait take what the pass computed before its owners are done with it. */
+static void share_prefixes(struct mi_run_state *run)
+{
+    for (size_t i = 0; i < run->n; i++) {
+        const struct mi_flight *f = run->flight[i];
+
+        if (!f->is_done && !f->main.is_open && !f->is_twinned)
+            (void)mi_prefix_take(run->flight, i, &run->session->model);
+    }
+}
+
 static void settle_pass(struct mi_run_state *run)
 {
     for (int i = 0; i < run->n_sequences; i++)
         if (run->item[i])
             run->strand[i]->n_fed += run->sequence[i].n;
+    share_prefixes(run);
     for (size_t i = 0; i < run->n; i++)
         if (!run->flight[i]->is_done)
             mi_pass_settle(run, run->flight[i]);

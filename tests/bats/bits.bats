@@ -105,6 +105,14 @@ all_same() {
 	all_same mi-run -m "$M" -n 5 --temperature 1 -s 7 --top 2 --batch 3 p.jsonl
 }
 
+@test "bits: variants" {
+	local v=(--variant plain= --variant 'a=zero z:0.1 @ all' --variant 'b=noise resid_pre:1 * 0.3 @ last'
+		--variant 'c=scale attn_scores:1 * 0.9 @ prompt' --variant 'c=freeze mlp_out:1 @ gen')
+	sizes='1 2 5 23'
+	all_same mi-run -m "$M" --score --top 3 "${v[@]}" p.jsonl
+	all_same mi-run -m "$M" -n 5 --temperature 1 -s 7 --top 2 "${v[@]}" p.jsonl
+}
+
 @test "bits: sweeps" {
 	local kind
 	for i in 0 1 2 3 4; do # pairs that begin alike, whose ends differ

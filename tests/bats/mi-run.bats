@@ -82,6 +82,13 @@ key() {
 	run -2 mi-run -p x
 	run -2 mi-run -m "$M" -p x --template alpaca -o out.mi
 	run -2 mi-run -m "$M" -p x --edit 'ad resid_post:1 v.mi' -o out.mi
+	run -2 mi-run -m "$M" -p x --edit 'zero z:0' --variant a= -o out.mi
+	run -2 mi-run -m "$M" -p x --plan plan --variant a= -o out.mi
+	run -2 mi-run -m "$M" -p x --score --cache-from none --variant a= -o out.mi
+	run -2 mi-run -m "$M" -p x --variant a -o out.mi
+	run -2 mi-run -m "$M" -p x --variant =a -o out.mi
+	run -2 mi-run -m "$M" -p x --variant a= --variant 'b/c=zero z:0' -o out.mi
+	run -2 mi-run -m "$M" -p x --variant a= --variant 'b=zero z:7' -o out.mi
 	run -2 mi-run -m "$M" -p x --edit 'zero resid_post:7' -o out.mi
 	run -2 mi-run -m "$M" -p x --edit 'zero resid_post:1 @ gen:-1' -o out.mi
 	[ -z "$(ls -A)" ]
@@ -435,6 +442,114 @@ key() {
 	cmp want.mi got.mi
 	mi-run -m "$M" --score want.mi --edit @run -o again.mi
 	diff <(runs want.mi | key logp) <(runs again.mi | key logp)
+}
+
+# ---- variants --------------------------------------------------------------------------
+
+# alone LABEL STREAM EDIT...: the stream has for LABEL the records of a run with these edits alone.
+alone() {
+	local label=$1 stream=$2 edit edits=()
+	for edit in "${@:3}"; do edits+=(--edit "$edit"); done
+	mi-run -m "$M" "${how[@]}" "${edits[@]}" -o one.mi
+	runs_of one.mi >want
+	runs_of "$stream" | jq -c --arg l "/$label" 'select(.id | endswith($l)) | .id |= .[:-($l | length)]' >got
+	[ -s want ]
+	same want got
+}
+
+# The run records in full, as jq writes them.
+runs_of() {
+	mi-view --full "$1" | grep '^{"kind":"run"' | jq -c .
+}
+
+@test "mi-run: a variant has the records of a run of its own, to the bit" {
+	need jq
+	printf '%s\n' '{"id": "x", "text": "the city of Rome is in France and not that of Paris", "target": " in the"}' \
+		'{"id": "y", "text": "the city of Rome is in France, true", "foil": " true", "target": "."}' \
+		'{"id": "z/1", "text": "that is not"}' >q.jsonl
+	mi-capture -m "$M" --at resid_post:0 --pos -2 q.jsonl -o a.mi
+	local how all=(--variant plain= --variant 'zero=zero z:1.2 @ all' --variant 'b c=scale result:1 * 0.5 @ last'
+		--variant 'two=noise resid_pre:1 * 0.3 @ all' --variant 'frozen=zero mlp_out:0 @ all'
+		--variant 'two=scale pattern:0 * 0.9 @ prompt' --variant 'frozen=freeze pattern:* @ all'
+		--variant 'patched=patch resid_post:0 from a.mi @ -2' --variant 'gen=zero mlp_out:* @ gen')
+	for how in '--score --top 2' '-n 9 --top 1' '-n 6 --temperature 1 --repetition-penalty 1.2 -s 5'; do
+		read -ra how <<<"$how"
+		how+=(q.jsonl)
+		run_clean 0 mi-run -m "$M" "${how[@]}" "${all[@]}" -o all.mi
+		alone plain all.mi
+		alone zero all.mi 'zero z:1.2 @ all'
+		alone 'b c' all.mi 'scale result:1 * 0.5 @ last'
+		alone two all.mi 'noise resid_pre:1 * 0.3 @ all' 'scale pattern:0 * 0.9 @ prompt'
+		alone frozen all.mi 'zero mlp_out:0 @ all' 'freeze pattern:* @ all'
+		alone patched all.mi 'patch resid_post:0 from a.mi @ -2'
+		alone gen all.mi 'zero mlp_out:* @ gen'
+		[ "$(runs_of all.mi | wc -l)" -eq 21 ]
+	done
+	# by prompt, and of each in the order in which the labels came
+	[ "$(runs_of all.mi | head -n 8 | jq -r .id | xargs)" = "x/plain x/zero x/b c x/two x/frozen x/patched x/gen y/plain" ]
+	[ "$(mi-view all.mi | jq -r 'select(.kind == "prompt").fields.variant' | sort -u | wc -l)" -eq 7 ]
+}
+
+@test "mi-run: variants share what comes before their first edit" {
+	need jq
+	echo 'the city of Rome is in France and not that of Paris' >q.txt
+	shared() {
+		mi-run -v -m "$M" --score q.txt "$@" -o out.mi 2>&1 | sed 's/.*(\([0-9]*\) shared.*/\1/'
+	}
+	n=$(mi-run -m "$M" --tokens q.txt | jq .n_prompt)
+	[ "$(shared --variant a= --variant b= --variant c=)" -eq $((2 * (n - 1))) ]
+	[ "$(shared --variant a= --variant 'b=zero z:0 @ -3' --variant 'c=zero z:1 @ 9')" -eq $((n - 3 + 9)) ]
+	[ "$(shared --variant 'b=zero z:0 @ all' --variant 'c=zero z:1 @ 9')" -eq 0 ]
+	[ "$(shared --variant a= --variant 'b=freeze z:0 @ last')" -eq 0 ]
+}
+
+@test "mi-run: variants are told apart by readers" {
+	need jq
+	printf '{"id":"%s","text":"the city","target":"zzz","foil":"yyy","topic":"t%s"}\n' a 1 b 2 >p.jsonl
+	run_clean 0 mi-run -m "$M" -n 4 --variant plain= --variant 'x=zero mlp_out:*' p.jsonl -o j.mi \
+		--judge-command 'while read -r x; do echo "$x" >>seen; echo foil; done'
+	# who judges is not told the variant
+	[ "$(jq -r '.id + .fields.topic' seen | xargs)" = "at1 at1 bt2 bt2" ]
+	! grep -q variant seen
+	mi-probe rate --bootstrap 0 --by variant j.mi | mi-view | jq -r 'select(.kind == "score").variant' >labels
+	[ "$(sort -u labels | xargs)" = "plain x" ]
+	[ "$(mi-view --header j.mi | jq -c '.edits, .variants.x.edits, .provenance[-1].edits' | xargs)" = \
+		"null [zero mlp_out:* @ all] [plain=,x=zero mlp_out:* @ all]" ]
+	# the edits are each one's own: the stream is read as a plain one, or not at all
+	run_clean 3 mi-run -m "$M" --score j.mi -o out.mi
+	says '--edit none'
+	run_clean 3 mi-run -m "$M" --score --edit @run j.mi -o out.mi
+	says 'the run had variants'
+	run_clean 3 mi-capture -m "$M" --at resid_post:1 --edit @run j.mi -o out.mi
+	says 'the run had variants'
+	run_clean 0 mi-run -m "$M" --score --edit none j.mi -o out.mi
+	run_clean 3 mi-run -m "$M" --score --variant a=none j.mi -o out2.mi
+	says "has a field 'variant' already"
+	nothing_left out2.mi
+}
+
+@test "mi-run: a run made with edits has variants on top of them" {
+	need jq
+	mi-run -m "$M" -p 'the city' -n 8 --edit 'zero mlp_out:1 @ all' -o zero.mi
+	run_clean 3 mi-run -m "$M" --score --variant a= zero.mi -o out.mi
+	local how=(--score zero.mi)
+	mi-run -m "$M" "${how[@]}" --variant a=@run --variant a='zero z:0.1 @ all' --variant b=none -o all.mi
+	alone a all.mi @run 'zero z:0.1 @ all'
+	alone b all.mi none
+}
+
+@test "mi-run: text of variants names each, --dry-run counts them, shards merge" {
+	local v=(--variant plain= --variant 'x=zero mlp_out:*')
+	run_clean 0 mi-run -m "$M" -p 'the city' -n 4 --text "${v[@]}"
+	[ "$(grep -c '^\[1/' <<<"$output")" -eq 2 ]
+	mi-run -m "$M" "$P" --dry-run >plain
+	mi-run -m "$M" "$P" --dry-run "${v[@]}" >both
+	[ "$(sed -n 's/^prompts: //p' both)" -eq $((2 * $(sed -n 's/^prompts: //p' plain))) ]
+	mi-run -m "$M" "$P" -n 3 "${v[@]}" -o all.mi
+	mi-run -m "$M" "$P" -n 3 "${v[@]}" --shard 0/2 -o 0.mi
+	mi-run -m "$M" "$P" -n 3 "${v[@]}" --shard 1/2 -o 1.mi
+	mi-view merge 0.mi 1.mi -o merged.mi
+	[ "$(digest merged.mi)" = "$(digest all.mi)" ]
 }
 
 # ---- judging ---------------------------------------------------------------------------
