@@ -16,6 +16,13 @@ struct row {
     int64_t n, n_prompt;
 };
 
+/* A stream, or one variant (mi-run --variant) of a stream that holds several. */
+struct column {
+    const struct mi_source *s;
+    const char *variant;          /* NULL: the stream as it is */
+    const struct mi_value *edits; /* array of lines, or NULL */
+};
+
 const struct mi_value *mi_source_prompt(const struct mi_source *s, const char *id)
 {
     int64_t k = mi_intern_find(&s->ids, id, strlen(id));
@@ -31,12 +38,34 @@ static const struct mi_value *find_run(const struct mi_source *s, const char *id
     return NULL;
 }
 
-static struct row find_row(const struct mi_source *s, const char *id)
+/* The id of run i without its variant; NULL: it is another variant's. Goes into the buffer. */
+static const char *id_of(const struct column *c, size_t i, struct mi_buf *b)
 {
-    struct row r = {.run = find_run(s, id), .prompt = mi_source_prompt(s, id)};
-    const struct mi_value *tokens = mi_get(r.run, "tokens"), *logp = mi_get(r.run, "logp");
-    const struct mi_value *pieces = mi_get(r.prompt, "pieces");
+    const char *id = mi_get_str(&c->s->bodies.as.array.item[i], "id", "");
+    size_t n = strlen(id), tail = c->variant ? strlen(c->variant) + 1 : 0;
 
+    if (tail && (n < tail || id[n - tail] != '/' || strcmp(id + n - tail + 1, c->variant) != 0))
+        return NULL;
+    mi_buf_clear(b);
+    mi_buf_add(b, id, n - tail);
+    return mi_buf_text(b);
+}
+
+static struct row find_row(const struct column *c, const char *id)
+{
+    struct row r = {0};
+    const struct mi_value *tokens, *logp, *pieces;
+    struct mi_buf b = {0};
+
+    mi_buf_add_text(&b, id);
+    if (c->variant)
+        mi_buf_addf(&b, "/%s", c->variant);
+    r.run = find_run(c->s, mi_buf_text(&b));
+    r.prompt = mi_source_prompt(c->s, mi_buf_text(&b));
+    mi_buf_free(&b);
+    tokens = mi_get(r.run, "tokens");
+    logp = mi_get(r.run, "logp");
+    pieces = mi_get(r.prompt, "pieces");
     r.n_prompt = mi_get_int(r.prompt, "n_prompt", 0);
     if (!mi_is(tokens, MI_ARRAY) || !mi_is(logp, MI_ARRAY) || !mi_is(pieces, MI_ARRAY) ||
         tokens->as.array.n != logp->as.array.n || tokens->as.array.n != pieces->as.array.n)
@@ -109,14 +138,17 @@ static const char *find_option(const struct mi_source *s, const char *name)
 }
 
 /* "A, plain: add resid_post:10-20 ... @ all", or "A, plain: no edits". */
-static void add_legend(struct mi_page *p, const struct mi_source *const *s, int n)
+static void add_legend(struct mi_page *p, const struct column *c, int n)
 {
     for (int i = 0; i < n; i++) {
-        const struct mi_value *edits = mi_get(mi_get(&s[i]->header, "edits"), "edits");
+        const struct mi_value *edits = c[i].edits;
         struct mi_buf b = {0};
 
         mi_buf_addf(&b, "%c, ", 'A' + i % 26);
-        add_name(&b, s[i]->name);
+        if (c[i].variant)
+            mi_buf_add_text(&b, c[i].variant);
+        else
+            add_name(&b, c[i].s->name);
         mi_buf_add_text(&b, ": ");
         if (!mi_is(edits, MI_ARRAY) || edits->as.array.n == 0)
             mi_buf_add_text(&b, "no edits");
@@ -126,8 +158,8 @@ static void add_legend(struct mi_page *p, const struct mi_source *const *s, int 
             mi_buf_add_text(&b, k ? "; " : "");
             add_edit(&b, text);
         }
-        if (find_option(s[i], "cache-from"))
-            mi_buf_addf(&b, "; keys and values from: %s", find_option(s[i], "cache-from"));
+        if (find_option(c[i].s, "cache-from"))
+            mi_buf_addf(&b, "; keys and values from: %s", find_option(c[i].s, "cache-from"));
         mi_page_say(p, MI_PART_NOTE, b.data, b.len);
         mi_buf_free(&b);
     }
@@ -199,17 +231,17 @@ static struct mi_text copy_prompt(struct mi_page *p, const struct mi_value *prom
 }
 
 /* The runs of one prompt in columns; a run that lacks it has an empty one. */
-static void add_texts(struct mi_page *p, const struct mi_source *const *s, int n, const char *id)
+static void add_texts(struct mi_page *p, const struct column *c, int n, const char *id)
 {
     struct mi_transcript *t = mi_arena_alloc(&p->arena, sizeof *t);
-    struct row first = find_row(s[0], id);
+    struct row first = find_row(&c[0], id);
 
     *t = (struct mi_transcript){.id = mi_arena_dup(&p->arena, id, strlen(id)),
                                 .prompt = copy_prompt(p, first.prompt),
                                 .n = n};
     t->column = mi_arena_alloc(&p->arena, (size_t)n * sizeof *t->column);
     for (int i = 0; i < n; i++) {
-        struct row r = find_row(s[i], id);
+        struct row r = find_row(&c[i], id);
         struct mi_text text = bytes_of(mi_get(r.run, "text"));
         char label[2] = {(char)('A' + i % 26), '\0'};
 
@@ -230,12 +262,18 @@ struct sums {
 };
 
 /* logp_t of a stream less that of the first, by offset in the continuation. */
-static void add_up(struct sums *u, const struct mi_source *base, const struct mi_source *s)
+static void add_up(struct sums *u, const struct column *base, const struct column *c)
 {
-    for (size_t i = 0; i < base->bodies.as.array.n; i++) {
-        const char *id = mi_get_str(&base->bodies.as.array.item[i], "id", "");
-        struct row a = find_row(base, id), b = find_row(s, id);
+    struct mi_buf text = {0};
 
+    for (size_t i = 0; i < base->s->bodies.as.array.n; i++) {
+        const char *id = id_of(base, i, &text);
+        struct row a = {0}, b = {0};
+
+        if (id) {
+            a = find_row(base, id);
+            b = find_row(c, id);
+        }
         if (!has_same_tokens(&a, &b))
             continue;
         u->n_texts++;
@@ -250,6 +288,7 @@ static void add_up(struct sums *u, const struct mi_source *base, const struct mi
             u->longest = k + 1 > u->longest ? k + 1 : u->longest;
         }
     }
+    mi_buf_free(&text);
 }
 
 static void add_curve(struct mi_chart *c, const struct sums *u, const char *label)
@@ -271,7 +310,7 @@ static void add_curve(struct mi_chart *c, const struct sums *u, const char *labe
     }
 }
 
-static void add_curves(struct mi_page *p, const struct mi_source *const *s, int n)
+static void add_curves(struct mi_page *p, const struct column *column, int n)
 {
     struct sums *u = mi_alloc_zero((size_t)n, sizeof *u);
     struct mi_chart *c = mi_chart_new(&p->arena, MI_CHART_LINES);
@@ -279,7 +318,7 @@ static void add_curves(struct mi_page *p, const struct mi_source *const *s, int 
     char text[32];
 
     for (int i = 1; i < n; i++) {
-        add_up(&u[i], s[0], s[i]);
+        add_up(&u[i], &column[0], &column[i]);
         longest = u[i].longest > longest ? u[i].longest : longest;
         n_texts = u[i].n_texts > n_texts ? u[i].n_texts : n_texts;
     }
@@ -303,19 +342,53 @@ static void add_curves(struct mi_page *p, const struct mi_source *const *s, int 
     mi_free(u);
 }
 
+static bool has_runs(const struct column *c)
+{
+    struct mi_buf text = {0};
+    bool is_found = false;
+
+    for (size_t i = 0; i < c->s->bodies.as.array.n && !is_found; i++)
+        is_found = id_of(c, i, &text) != NULL;
+    mi_buf_free(&text);
+    return is_found;
+}
+
+/* The streams, or of the only one the variants that are in it. */
+static struct column *make_columns(struct mi_page *p, const struct mi_source *const *s, int *n)
+{
+    const struct mi_value *variants = *n == 1 ? mi_get(&s[0]->header, "variants") : NULL;
+    size_t most = mi_is(variants, MI_MAP) ? variants->as.map.n : 0, count = 0;
+    struct column *c = mi_arena_alloc(&p->arena, (most + (size_t)*n) * sizeof *c);
+
+    for (size_t i = 0; i < most; i++) {
+        const struct mi_member *m = &variants->as.map.member[i];
+
+        c[count] = (struct column){s[0], m->key, mi_get(&m->value, "edits")};
+        count += has_runs(&c[count]);
+    }
+    for (int i = 0; i < *n && (count == 0 || *n > 1); i++)
+        c[count++] = (struct column){s[i], NULL, mi_get(mi_get(&s[i]->header, "edits"), "edits")};
+    *n = (int)count;
+    return c;
+}
+
 void mi_figure_runs(struct mi_page *p, const struct mi_source *const *s, int n, int n_texts)
 {
-    const struct mi_value *runs = &s[0]->bodies;
-    size_t shown = runs->as.array.n;
+    struct column *c = make_columns(p, s, &n);
+    struct mi_buf text = {0};
+    size_t count = 0, most = n_texts ? (size_t)n_texts : SIZE_MAX;
 
-    if (n_texts && shown > (size_t)n_texts)
-        shown = (size_t)n_texts;
     if (n > 1) {
-        add_legend(p, s, n);
-        add_curves(p, s, n);
+        add_legend(p, c, n);
+        add_curves(p, c, n);
     }
-    for (size_t i = 0; i < shown; i++)
-        add_texts(p, s, n, mi_get_str(&runs->as.array.item[i], "id", ""));
-    if (shown < runs->as.array.n)
-        mi_page_sayf(p, MI_PART_NOTE, "(%zu of %zu texts)", shown, runs->as.array.n);
+    for (size_t i = 0; i < s[0]->bodies.as.array.n; i++) {
+        const char *id = id_of(&c[0], i, &text);
+
+        if (id && count++ < most)
+            add_texts(p, c, n, id);
+    }
+    if (count > most)
+        mi_page_sayf(p, MI_PART_NOTE, "(%zu of %zu texts)", most, count);
+    mi_buf_free(&text);
 }

@@ -515,6 +515,10 @@ runs_of() {
 	[ "$(sort -u labels | xargs)" = "plain x" ]
 	[ "$(mi-view --header j.mi | jq -c '.edits, .variants.x.edits, .provenance[-1].edits' | xargs)" = \
 		"null [zero mlp_out:* @ all] [plain=,x=zero mlp_out:* @ all]" ]
+	mi-report j.mi >page
+	[ "$(head -n 2 page)" = $'A, plain: no edits\nB, x: zero mlp_out:* @ all' ]
+	[ "$(grep -c '^\[[ab]\]$' page)" -eq 2 ]
+	mi-view filter --id b/x j.mi | mi-report | grep -q '^\[b\]$'
 	# the edits are each one's own: the stream is read as a plain one, or not at all
 	run_clean 3 mi-run -m "$M" --score j.mi -o out.mi
 	says '--edit none'
