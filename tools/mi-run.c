@@ -59,8 +59,8 @@ static const struct mi_tool tool = {
 /* Edits stand in the header in canonical form; a prompt stands in its record. */
 static void note_option(void *ctx, const char *name, const char *value)
 {
-    static const char *const elsewhere[] = {"edit", "plan", "prompt", "seed", "cache-from",
-                                           "variant"};
+    static const char *const elsewhere[] = {"edit", "plan",       "prompt",
+                                            "seed", "cache-from", "variant"};
     struct options *opt = ctx;
     const struct mi_value *there = mi_get(&opt->given, name);
     struct mi_buf both = {0};
@@ -93,7 +93,7 @@ static void check_generation(const struct options *opt)
     if (opt->caches.n && !opt->score)
         mi_tool_misuse("--cache-from is for --score: a generation has one cache");
     if (opt->variants.n && (opt->t.edits.n || opt->t.plans.n))
-        mi_tool_misuse("--variant says itself what is changed: --edit and --plan do not go with it");
+        mi_tool_misuse("--variant says what is changed: --edit and --plan do not go with it");
     if (opt->variants.n && opt->caches.n)
         mi_tool_misuse("--cache-from is of one list of edits: --variant does not go with it");
     if (opt->judge && opt->text)

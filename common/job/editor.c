@@ -97,8 +97,7 @@ static int parse_all(struct mi_editor_state *st, const struct mi_dims *dims,
         }
     }
     if (r == 0 && !is_said && was_edited(run_header))
-        r = mi_fail(err, MI_EXIT_DATA,
-                    "the stream was made with edits: say %s--edit none",
+        r = mi_fail(err, MI_EXIT_DATA, "the stream was made with edits: say %s--edit none",
                     mi_is(mi_get(run_header, "variants"), MI_MAP)
                         ? ""
                         : "--edit @run to apply them here too, or ");

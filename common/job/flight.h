@@ -35,10 +35,10 @@ struct mi_strand {
 
 struct mi_flight {
     struct mi_item item;
-    const char *id;          /* of its records: the item's, or "ID/LABEL" */
-    const char *variant;     /* the label, or NULL */
-    struct mi_editor *edits; /* NULL: none */
-    int64_t n_untouched;     /* of the first tokens: computed as without edits */
+    const char *id;                      /* of its records: the item's, or "ID/LABEL" */
+    const char *variant;                 /* the label, or NULL */
+    struct mi_editor *edits;             /* NULL: none */
+    int64_t n_untouched;                 /* of the first tokens: computed as without edits */
     struct mi_strand main, target, foil; /* n = 0: there is none */
     int64_t n_given;                     /* tokens of main that were not generated here */
     int64_t n_new;                       /* how many may be generated */
@@ -59,7 +59,7 @@ struct mi_flight {
 /* Takes the item over (it is left empty). Its tokens + n_new stay within the context. */
 void mi_flight_start(struct mi_flight *f, struct mi_item *item, const struct mi_session *s,
                      int64_t n_new, int n_top);
-/* It runs under these edits (not NULL), before the first pass; as a variant where a label is given. */
+/* Before its first pass: it runs under these edits (not NULL), a variant where a label is given. */
 void mi_flight_edit(struct mi_flight *f, struct mi_editor *edits, const char *variant);
 /* Bytes of the caches that it will need. */
 size_t mi_flight_bytes(const struct mi_flight *f, const struct mi_model *m);

@@ -33,8 +33,8 @@ struct mi_run_options {
     /* Every prompt is run once with each, in this order, all of them under way together; not with
      * edits beside them, and not with cache_from. A prompt with a field of that name is refused. */
     const struct mi_variants *variants; /* NULL: none */
-    struct mi_judge *judge; /* says what the text answers; NULL: nobody */
-    bool is_flushed;        /* every run record leaves at once (a pipe) */
+    struct mi_judge *judge;             /* says what the text answers; NULL: nobody */
+    bool is_flushed;                    /* every run record leaves at once (a pipe) */
     /* The text as it is generated, in the order of the input: whole characters, `is_end`
      * with the last part of a record (which may be empty). NULL: nobody listens. */
     int (*text)(void *self, const char *id, const char *bytes, size_t n, bool is_end,

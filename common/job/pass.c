@@ -146,8 +146,8 @@ static int visit_site(void *self, struct mi_view *view, struct mi_error *err)
     for (int first = 0, n; run->n_now && first < view->n_rows && r == 0; first += n) {
         const struct mi_editor *edits = run->edits_of[view->row[first].sequence];
 
-        for (n = 1; first + n < view->n_rows &&
-                    run->edits_of[view->row[first + n].sequence] == edits;)
+        for (n = 1;
+             first + n < view->n_rows && run->edits_of[view->row[first + n].sequence] == edits;)
             n++;
         r = edit_rows(run, view, first, n, err);
     }

@@ -29,7 +29,7 @@ struct mi_run_state {
     bool keeps_scores;                   /* an edit needs attention scores or patterns in memory */
     struct mi_draw_room room[MI_PAR_MAX];
     /* the pass in hand */
-    bool is_step; /* of a crossed run: tokens are scored */
+    bool is_step;                 /* of a crossed run: tokens are scored */
     struct mi_editor **now;       /* [n_now] the edits in it, each once */
     struct mi_sequence *sequence; /* [n_sequences] */
     struct mi_strand **strand;

@@ -1,4 +1,4 @@
-/* job/variant.h: the variants of a run: edits under a label, of which every prompt is run with each.
+/* job/variant.h: the variants of a run: edits under labels; every prompt is run with each.
  *
  * A variant without edits is the plain model. Variants go through the model together, each prompt
  * with the edits of its own; the records of a prompt under a variant are those of a run with these
