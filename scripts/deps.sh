@@ -22,7 +22,8 @@ has_compiler() {
 	dir=$(mktemp -d)
 	echo 'int main(void) { return 0; }' >"$dir/x.c"
 	r=0
-	"${CC:-cc}" -fopenmp -o "$dir/x" "$dir/x.c" >/dev/null 2>&1 || r=1
+	# shellcheck disable=SC2086  # CC may be several words
+	${CC:-cc} -fopenmp -o "$dir/x" "$dir/x.c" >/dev/null 2>&1 || r=1
 	rm -rf "$dir"
 	return $r
 }
