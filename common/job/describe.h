@@ -11,8 +11,8 @@
 int mi_describe_model(struct mi_buf *b, struct mi_session *s, int64_t context,
                       struct mi_error *err) MI_MUST_USE;
 
-/* The table of architectures, tabs between the columns: GGUF's name, Hugging Face's model_type, what
- * a block is made of, families. A first line names the columns. */
+/* The table of architectures, tabs between the columns: GGUF's name, Hugging Face's model_type,
+ * what a block is made of, families. A first line names the columns. */
 void mi_describe_architectures(struct mi_buf *b);
 
 /* {id, tokens, pieces, offsets, n_prompt, spans, roles, fields, target, foil}: the prompt

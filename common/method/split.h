@@ -1,4 +1,5 @@
-/* method/split.h: the part of a direction that a linear read-out sees, and the part that it does not.
+/* method/split.h: the part of a direction that a linear read-out sees, and the part that it does
+ * not.
  *
  * Makelov, Lange and Nanda 2023, "Is this the subspace you are looking for? An interpretability
  * illusion for subspace activation patching" (2311.17030), section 3: with y = W x what is read

@@ -2,7 +2,8 @@
  *
  *     w = softmax(router h) over all experts; the n_experts_used largest are chosen (of equals
  *         the first), and made to sum to 1 where the model does so
- *     out = sum of w[e] expert[e](h) over the chosen e, in the order of e, from 0 on; the shared expert is added last
+ *     out = sum of w[e] expert[e](h) over the chosen e, in the order of e, from 0 on;
+ *         the shared expert is added last
  *
  * Rows of one expert are gathered, so that its weights are read once; a row's bits do not
  * depend on who else is there, since every step works by rows. */

@@ -6,7 +6,8 @@
  * same matrix products alone on as many rows, measured right before; attention's products are
  * not counted, so long sequences show their cost. Then single tokens over a cache, logits
  * included. With -n: the seconds of one whole pass of so many tokens, logits of the last one,
- * and nothing else. One thread is timed by its own processor time, several by the clock on the wall. */
+ * and nothing else. One thread is timed by its own processor time, several by the clock on the
+ * wall. */
 #include "model/forward.h"
 #include "base/cpu.h"
 #include "base/par.h"

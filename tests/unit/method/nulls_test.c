@@ -35,8 +35,8 @@ static struct mi_cases make_cases(int64_t n_pairs, bool is_paired)
     return c;
 }
 
-/* Mates share half of their noise, where there are pairs; the positive side is moved by `lift` along
- * column 0. */
+/* Mates share half of their noise, where there are pairs; the positive side is moved by `lift`
+ * along column 0. */
 static void draw_rows(float *x, uint64_t key, bool is_paired, double lift)
 {
     struct mi_rng rng = mi_rng_make_n(31, "nulls", key);
@@ -109,7 +109,8 @@ static void repeat(struct tally *t, enum mi_method m, const struct halves *h, do
     mi_resamples_free(&boot);
 }
 
-/* 2.5 % at each end are 12.5 of 500, with a standard deviation of 3.5: 24 are three of them more. */
+/* 2.5 % at each end are 12.5 of 500, with a standard deviation of 3.5: 24 are three of them
+     * more. */
 static void test_null(enum mi_method m, const struct halves *h, const char *how)
 {
     const char *id = mi_method_info(m)->id;
