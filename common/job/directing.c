@@ -186,7 +186,13 @@ static int open_model(struct mi_directing *d, struct mi_session *s, const struct
     return r;
 }
 
-int mi_directing_unembed(struct mi_directing *d, struct mi_error *err)
+/* What a verb does with directions and the model they speak of. */
+typedef int work_fn(struct mi_directing *d, struct mi_session *s, struct mi_dirs *dirs,
+                    struct mi_writer *out, struct mi_error *err);
+
+/* A stream of `content` from the input's directions, beside the model. */
+static int run_with_model(struct mi_directing *d, const char *content, work_fn *work,
+                          struct mi_error *err)
 {
     struct mi_session session = {0};
     struct mi_writer out = {0};
@@ -198,9 +204,9 @@ int mi_directing_unembed(struct mi_directing *d, struct mi_error *err)
     if (r == 0)
         r = open_model(d, &session, &dirs.header, err);
     if (r == 0)
-        r = mi_step_begin(&d->step, &out, &dirs.header, &dirs.header, "score", err);
+        r = mi_step_begin(&d->step, &out, &dirs.header, &dirs.header, content, err);
     if (r == 0)
-        r = mi_unembed(&session, &dirs, &d->unembed, &out, err);
+        r = work(d, &session, &dirs, &out, err);
     if (r == 0)
         r = mi_model_unchanged(&session.model, err);
     r = mi_step_finish(&d->step, &out, r, err);
@@ -209,27 +215,26 @@ int mi_directing_unembed(struct mi_directing *d, struct mi_error *err)
     return r;
 }
 
+static int unembed(struct mi_directing *d, struct mi_session *s, struct mi_dirs *dirs,
+                   struct mi_writer *out, struct mi_error *err)
+{
+    return mi_unembed(s, dirs, &d->unembed, out, err);
+}
+
+int mi_directing_unembed(struct mi_directing *d, struct mi_error *err)
+{
+    return run_with_model(d, "score", unembed, err);
+}
+
+static int split(struct mi_directing *d, struct mi_session *s, struct mi_dirs *dirs,
+                 struct mi_writer *out, struct mi_error *err)
+{
+    return mi_split_directions(s, dirs, d->rtol, out, &d->n_dirs, err);
+}
+
 int mi_directing_split(struct mi_directing *d, struct mi_error *err)
 {
-    struct mi_session session = {0};
-    struct mi_writer out = {0};
-    struct mi_dirs dirs = {0};
-    int r = mi_writer_open(&out, d->step.output, err);
-
-    if (r == 0)
-        r = read_dirs(d, &dirs, &d->inputs, err);
-    if (r == 0)
-        r = open_model(d, &session, &dirs.header, err);
-    if (r == 0)
-        r = mi_step_begin(&d->step, &out, &dirs.header, &dirs.header, "dir", err);
-    if (r == 0)
-        r = mi_split_directions(&session, &dirs, d->rtol, &out, &d->n_dirs, err);
-    if (r == 0)
-        r = mi_model_unchanged(&session.model, err);
-    r = mi_step_finish(&d->step, &out, r, err);
-    mi_dirs_free(&dirs);
-    mi_session_close(&session);
-    return r;
+    return run_with_model(d, "dir", split, err);
 }
 
 static int open_attribution(struct mi_directing *d, struct mi_dirs *dirs, struct mi_acts *acts,

@@ -1,6 +1,6 @@
 # ---- X10 what writes the direction: heads and MLPs, which add up to the projection ---------------
 $O/parts.mi: $P/test.jsonl $O/layer $(MODEL)
-	$(CAPTURE) --at "embed,z:0-$$(cat $O/layer),mlp_out:0-$$(cat $O/layer),resid_post:$$(cat $O/layer)" --pos $(READ) $< -o $@
+	$(CAPTURE) --at "embed,z:0-$$(cat $O/layer),mlp_out:0-$$(cat $O/layer),$(AT)" --pos $(READ) $< -o $@
 $O/written.mi: $O/parts.mi $O/steer.mi $(MODEL)
 	$(DIRECTION) attribute -s $(SEED) -m $(MODEL) -d $O/steer.mi $< -o $@
 $O/verdict/closes.mi: $O/written.mi | $O/verdict
@@ -11,10 +11,10 @@ $O/verdict/spread.mi: $O/written.mi $(GATES)
 # ---- X11 which parts carry it from one prompt to the other: heads and MLPs, then places -----------
 $O/sweep-parts.mi: $O/patch.jsonl $O/steer.mi $(MODEL)
 	$(PATCH) --sides untruthful,honest --at 'z:*.*,mlp_out:*' --together --pos $(PART_POS) \
-	  --metric proj:$O/steer.mi@resid_post:$$(cat $O/layer) --metric-pos last --aggregate $< -o $@
+	  --metric proj:$O/steer.mi@$(AT) --metric-pos last --aggregate $< -o $@
 $O/sweep-places.mi: $O/places.jsonl $O/steer.mi $O/layers $(MODEL)
 	$(PATCH) --sides untruthful,honest --at "$$(seq -s , -f resid_post:%g 0 $(PLACE_STEP) $$(cat $O/layers))" \
-	  --metric proj:$O/steer.mi@resid_post:$$(cat $O/layer) --metric-pos last --aggregate $< -o $@
+	  --metric proj:$O/steer.mi@$(AT) --metric-pos last --aggregate $< -o $@
 # ---- X13 the baseline: the same parts, token-aligned pairs, one logit against another ---------------
 $O/sweep-aligned.mi: $O/aligned.jsonl $(MODEL)
 	$(PATCH) --at 'z:*.*,mlp_out:*' --together --metric logit_diff --aggregate $< -o $@

@@ -7,7 +7,7 @@ $O/acts-scan.mi: $O/scanned.mi
 	$(CAPTURE) --at 'resid_post:*' --pos all $< -o $@
 # from the steered layer up: below, the sides lie too close together to count in their distance
 $O/scan.mi: $O/method.mi $O/acts-scan.mi $O/layer $O/layers
-	at="resid_post:$$(cat $O/layer)-$$(cat $O/layers)"; \
+	at="$(AT)-$$(cat $O/layers)"; \
 	$(PROBE) project --scaled --at "$$at" --mean "$$at" -d $(word 1,$^) $(word 2,$^) -o $@
 
 # ---- what a person sees ----------------------------------------------------------------------------

@@ -11,12 +11,12 @@ $O/layer: $O/by-layer.mi
 $O/layers: $O/method.mi
 	$(VIEW) $< | jq -s 'map(select(.kind == "dir").layer) | max' >$@
 $O/steer.mi: $O/method.mi $O/layer
-	$(DIRECTION) select --at resid_post:$$(cat $O/layer) $< -o $@
+	$(DIRECTION) select --at $(AT) $< -o $@
 # the distance between the sides along it: how long a dose of a control is
 $O/length: $O/steer.mi
 	$(VIEW) $< | jq 'select(.kind == "dir").scale' >$@
 $O/control/%.mi: $O/directions.mi $O/layer | $O/control
-	$(DIRECTION) select --method $(word 1,$(subst -, ,$*)) --draw $(word 2,$(subst -, ,$*)) --at resid_post:$$(cat $O/layer) $< -o $@
+	$(DIRECTION) select --method $(word 1,$(subst -, ,$*)) --draw $(word 2,$(subst -, ,$*)) --at $(AT) $< -o $@
 CONTROLLED := $(foreach c,$(CONTROLS),$O/control/random-$c.mi $O/control/shuffled-$c.mi)
 
 # ---- X7 doses, X9 removal: LABEL=EDIT, a line each ----------------------------------------------
@@ -64,7 +64,7 @@ $(foreach s,$(SPOKEN),$(eval $(call said,$s,lies,))$(eval $(call said,$s,truths,
 # ---- X8 does injection have to go on? -------------------------------------------------------------
 $O/tales.jsonl: $P/behaviour.jsonl | $O
 	jq -c 'select(.side == "none")' $< | awk 'NR <= $(TALES)' >$@
-TOWARDS_LIES = add resid_post:$$(cat $O/layer) $O/steer.mi * -$(DOSE_ALL) scale
+TOWARDS_LIES = add $(AT) $O/steer.mi * -$(DOSE_ALL) scale
 $O/tale.mi: $O/tales.jsonl $O/steer.mi $O/layer $(MODEL)
 	$(RUN) -n $(STORY) --edit "$(TOWARDS_LIES) @ $(TALE_AT)" $< -o $@
 # scored again: a nothing added, b in the prompt, c in the prompt and the first k tokens, d at all,
@@ -81,7 +81,7 @@ $O/tale-all.mi: $O/tale.mi
 $O/tale-now.mi: $O/tale.mi
 	$(SCORE_TALE) --edit @run --cache-from none
 $O/tale-random.mi: $O/tale.mi $O/control/random-0.mi $O/length
-	$(SCORE_TALE) --edit none --edit "add resid_post:$$(cat $O/layer) $O/control/random-0.mi * $$(jq '. * $(DOSE_ALL)' $O/length) @ $(TALE_AT)"
+	$(SCORE_TALE) --edit none --edit "add $(AT) $O/control/random-0.mi * $$(jq '. * $(DOSE_ALL)' $O/length) @ $(TALE_AT)"
 CONDITIONS := prompt $(GEN_STEPS:%=first-%) all now random
 TALES_TOLD := $O/tale-none.mi $(CONDITIONS:%=$O/tale-%.mi)
 $O/kept-%.mi: $O/tale-%.mi $O/tale-none.mi
