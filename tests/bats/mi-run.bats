@@ -510,7 +510,7 @@ runs_of() {
 		--judge-command 'while read -r x; do echo "$x" >>seen; echo foil; done'
 	# who judges is not told the variant
 	[ "$(jq -r '.id + .fields.topic' seen | xargs)" = "at1 at1 bt2 bt2" ]
-	! grep -q variant seen
+	run ! grep -q variant seen
 	mi-probe rate --bootstrap 0 --by variant j.mi | mi-view | jq -r 'select(.kind == "score").variant' >labels
 	[ "$(sort -u labels | xargs)" = "plain x" ]
 	[ "$(mi-view --header j.mi | jq -c '.edits, .variants.x.edits, .provenance[-1].edits' | xargs)" = \
