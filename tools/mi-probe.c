@@ -101,10 +101,11 @@ static int parse(struct options *opt, int argc, char **argv)
         {F, MI_REAL(0, "fraction", "X", &p->acts.share, 0.01, 0.99, "share of groups that fit")},
         {E | F | U, MI_CHOICE(0, "pool", "HOW", &opt->pool, pools, "one row a prompt")},
         {E | F, MI_STRING(0, "metric", "LIST", &opt->metric, "accuracy, pair_accuracy, auroc")},
+        {R, MI_STRING(0, "metric", "LIST", &opt->metric, "as of diff; the default is judged_...")},
         {D, MI_STRING(0, "metric", "NAME", &opt->metric,
-                      "logp, entropy, target_logp, foil_logp, logp_margin, judged_target, "
+                      "logp, entropy, repetition, target_logp, foil_logp, logp_margin, judged_target, "
                       "judged_foil, judged_neither")},
-        {D, MI_STRING(0, "pos", "POSITIONS", &opt->pos, "tokens of logp and entropy")},
+        {R | D, MI_STRING(0, "pos", "POSITIONS", &opt->pos, "tokens of logp, entropy, repetition")},
         {V, MI_STRING(0, "claim", "NAME", &p->claim.name, "what is claimed")},
         {V, MI_STRING(0, "metric", "ID", &p->claim.metric, "the figure that the claim is about")},
         {ALL ^ V, MI_LIST(0, "of", "KEY=VALUE", &opt->of, "a key for every record")},
@@ -180,17 +181,20 @@ static void check_runs(struct options *opt)
 {
     struct mi_probing *p = &opt->p;
     struct mi_error err = {0};
-    bool is_over;
+    bool is_over = false;
 
     if (opt->by && (p->by.n = mi_runs_fields(&opt->arena, opt->by, &p->by.item, &err)) < 0)
         mi_tool_misuse("--by: %s", err.text);
-    if (opt->verb != DIFF)
-        return;
-    if (!opt->metric)
+    if (opt->verb == DIFF && !opt->metric)
         mi_tool_misuse("--metric names what is compared");
-    if (mi_run_figure_find(&p->figure, opt->metric, &err) < 0)
+    if (!opt->metric)
+        opt->metric = "judged_target,judged_foil,judged_neither";
+    if ((p->n_figures = mi_run_figures_parse(p->figure, opt->metric, &err)) < 0)
         mi_tool_misuse("--metric: %s", err.text);
-    is_over = mi_run_figure_has_positions(p->figure);
+    if (opt->verb == DIFF && p->n_figures > 1)
+        mi_tool_misuse("--metric: diff compares one figure");
+    for (int i = 0; i < p->n_figures; i++)
+        is_over = is_over || mi_run_figure_has_positions(p->figure[i]);
     if (opt->pos && !is_over)
         mi_tool_misuse("--pos means nothing for '%s'", mi_quote(opt->metric));
     if (is_over && mi_pos_parse(&opt->positions, opt->pos ? opt->pos : "gen", &err) < 0)

@@ -131,11 +131,12 @@ int mi_probing_rate(struct mi_probing *p, struct mi_error *err)
 
     p->scores.out = &out;
     for (int i = 0; i < p->inputs.n && r == 0; i++)
-        r = mi_runs_read(&runs, p->inputs.item[i], &o, mi_rate_figures, 3, &p->step.origin, err);
+        r = mi_runs_read(&runs, p->inputs.item[i], &o, p->figure, p->n_figures,
+                         &p->step.origin, err);
     if (r == 0)
         r = mi_step_begin(&p->step, &out, &runs.header, NULL, "score", err);
     if (r == 0)
-        r = mi_rate(&runs, &p->scores, err);
+        r = mi_rate(&runs, p->figure, p->n_figures, p->pos ? p->pos->text : NULL, &p->scores, err);
     p->n_prompts = runs.n;
     p->n_scores = p->scores.n;
     mi_runs_free(&runs);
@@ -151,14 +152,14 @@ int mi_probing_diff(struct mi_probing *p, struct mi_error *err)
 
     p->scores.out = &out;
     for (int i = 0; i < 2 && r == 0; i++)
-        r = mi_runs_read(&runs[i], p->inputs.item[i], &o, &p->figure, 1, &p->step.origin, err);
+        r = mi_runs_read(&runs[i], p->inputs.item[i], &o, p->figure, 1, &p->step.origin, err);
     if (r == 0 &&
         (r = mi_header_same_model(&runs[0].header, &runs[1].header, p->other_model, err)) < 0)
         mi_fail_in(err, "'%s'", mi_quote(p->inputs.item[1]));
     if (r == 0)
         r = mi_step_begin(&p->step, &out, &runs[0].header, &runs[1].header, "score", err);
     if (r == 0)
-        r = mi_diff(&runs[0], &runs[1], p->figure, p->pos ? p->pos->text : NULL, &p->scores, err);
+        r = mi_diff(&runs[0], &runs[1], *p->figure, p->pos ? p->pos->text : NULL, &p->scores, err);
     p->n_prompts = runs[0].n;
     p->n_scores = p->scores.n;
     for (int i = 0; i < 2; i++)

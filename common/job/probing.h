@@ -26,7 +26,8 @@ struct mi_probing {
     struct mi_effect_scores_options effects;
     struct mi_scores scores;
     struct mi_claim claim;
-    enum mi_run_figure figure;
+    enum mi_run_figure figure[MI_RUN_FIGURES];
+    int n_figures;            /* of diff one */
     const struct mi_pos *pos; /* of figures over positions */
     /* out: what was done, for a summary */
     size_t n_prompts, n_places;

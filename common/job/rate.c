@@ -9,9 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const enum mi_run_figure mi_rate_figures[3] = {MI_RUN_JUDGED_TARGET, MI_RUN_JUDGED_FOIL,
-                                               MI_RUN_JUDGED_NEITHER};
-
 /* ---- one cell ------------------------------------------------------------------- */
 
 /* The cases of a cell, their groups numbered from 0, and its replicates. */
@@ -53,13 +50,16 @@ static void close_cell(struct cell *c)
     mi_resamples_free(&c->boot);
 }
 
-/* What a record is of: the cell's fields, then the rest. */
-static struct mi_value describe(struct mi_arena *a, const struct cell *c)
+/* What a record is of: the cell's fields, then the positions of a figure that has them. */
+static struct mi_value describe(struct mi_arena *a, const struct cell *c, enum mi_run_figure f,
+                                const char *positions)
 {
     struct mi_value of = mi_map();
 
     for (size_t i = 0; c->fields && i < c->fields->as.map.n; i++)
         mi_set(a, &of, c->fields->as.map.member[i].key, c->fields->as.map.member[i].value);
+    if (positions && mi_run_figure_has_positions(f))
+        mi_set(a, &of, "position", mi_str(positions));
     return of;
 }
 
@@ -96,28 +96,25 @@ static int put_mean(struct mi_scores *s, const struct cell *c, const double *val
 
 /* ---- rates ---------------------------------------------------------------------- */
 
-static int rate_cell(const struct mi_runs *runs, const struct cell *c, struct mi_scores *s,
-                     struct mi_error *err)
+static int rate_cell(const struct mi_runs *runs, const struct cell *c, enum mi_run_figure f,
+                     const char *positions, struct mi_scores *s, struct mi_error *err)
 {
     double *value = mi_alloc_n(c->n, sizeof *value);
     struct mi_arena a = {0};
-    struct mi_value of = describe(&a, c);
-    int r = 0;
+    struct mi_value of = describe(&a, c, f, positions);
+    int r;
 
     mi_set(&a, &of, "groups", mi_int(c->groups.n));
-    for (int k = 0; k < 3 && r == 0; k++) {
-        enum mi_run_figure f = mi_rate_figures[k];
-
-        for (size_t i = 0; i < c->n; i++)
-            value[i] = runs->item[c->item[i]].value[f];
-        r = put_mean(s, c, value, &of, mi_run_figure_mean(f), err);
-    }
+    for (size_t i = 0; i < c->n; i++)
+        value[i] = runs->item[c->item[i]].value[f];
+    r = put_mean(s, c, value, &of, mi_run_figure_mean(f), err);
     mi_arena_free(&a);
     mi_free(value);
     return r;
 }
 
-int mi_rate(const struct mi_runs *runs, struct mi_scores *s, struct mi_error *err)
+int mi_rate(const struct mi_runs *runs, const enum mi_run_figure *figure, int n_figures,
+            const char *positions, struct mi_scores *s, struct mi_error *err)
 {
     int64_t n = runs->cells.n;
     int r = 0;
@@ -126,8 +123,8 @@ int mi_rate(const struct mi_runs *runs, struct mi_scores *s, struct mi_error *er
         struct cell c;
 
         r = open_cell(&c, runs, k, (int)n, s, err);
-        if (r == 0)
-            r = rate_cell(runs, &c, s, err);
+        for (int i = 0; i < n_figures && r == 0; i++)
+            r = rate_cell(runs, &c, figure[i], positions, s, err);
         close_cell(&c);
     }
     return r;
@@ -175,10 +172,8 @@ static int diff_cell(const struct mi_runs *const runs[2], const size_t *match, c
     }
     for (size_t k = 0; k < 3 && r == 0; k++) {
         struct mi_arena a = {0};
-        struct mi_value of = describe(&a, c);
+        struct mi_value of = describe(&a, c, f, positions);
 
-        if (positions)
-            mi_set(&a, &of, "position", mi_str(positions));
         mi_set(&a, &of, "run", name[k] ? mi_str(name[k]) : mi_nil());
         mi_set(&a, &of, "groups", mi_int(c->groups.n));
         r = put_mean(s, c, value + k * c->n, &of, k ? mi_run_figure_mean(f) : mi_run_figure_diff(f),

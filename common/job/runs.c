@@ -16,6 +16,7 @@ static const struct {
 } figures[MI_RUN_FIGURES] = {
     {"logp", "logp_mean", "logp_diff", "no token with a log-probability at the positions"},
     {"entropy", "entropy_mean", "entropy_diff", "no token with an entropy at the positions"},
+    {"repetition", "repetition", "repetition_diff", "no token at the positions"},
     {"target_logp", "target_logp", "target_logp_diff", "no 'target_logp'"},
     {"foil_logp", "foil_logp", "foil_logp_diff", "no 'foil_logp'"},
     {"logp_margin", "logp_margin", "logp_margin_diff", "no 'target_logp' or no 'foil_logp'"},
@@ -39,26 +40,46 @@ const char *mi_run_figure_diff(enum mi_run_figure f)
     return figures[f].diff;
 }
 
-int mi_run_figure_find(enum mi_run_figure *f, const char *name, struct mi_error *err)
+static int find_figure(const char *name, struct mi_error *err)
 {
     const char *names[MI_RUN_FIGURES];
     char near[320];
 
     for (int i = 0; i < MI_RUN_FIGURES; i++) {
         names[i] = figures[i].name;
-        if (strcmp(name, names[i]) == 0) {
-            *f = (enum mi_run_figure)i;
-            return 0;
-        }
+        if (strcmp(name, names[i]) == 0)
+            return i;
     }
     mi_near_names(name, names, MI_RUN_FIGURES, near, sizeof near);
     return mi_fail(err, MI_EXIT_USAGE, "unknown metric '%s'%s%s%s", mi_quote(name),
                    *near ? "; is " : "", near, *near ? " meant?" : "");
 }
 
+int mi_run_figures_parse(enum mi_run_figure f[MI_RUN_FIGURES], const char *list,
+                         struct mi_error *err)
+{
+    struct mi_arena a = {0};
+    const char *const *name;
+    int n = mi_runs_fields(&a, list, &name, err);
+
+    for (int i = 0; i < n; i++) {
+        int found = find_figure(name[i], err);
+
+        for (int k = 0; k < i && found >= 0; k++)
+            if ((int)f[k] == found)
+                found = mi_fail(err, MI_EXIT_USAGE, "'%s' stands there twice", mi_quote(name[i]));
+        if (found < 0)
+            n = found;
+        else
+            f[i] = (enum mi_run_figure)found;
+    }
+    mi_arena_free(&a);
+    return n;
+}
+
 bool mi_run_figure_has_positions(enum mi_run_figure f)
 {
-    return f == MI_RUN_LOGP || f == MI_RUN_ENTROPY;
+    return f == MI_RUN_LOGP || f == MI_RUN_ENTROPY || f == MI_RUN_REPETITION;
 }
 
 int mi_runs_fields(struct mi_arena *a, const char *text, const char *const **names,
@@ -111,6 +132,26 @@ static double mean_at(const double *x, const int64_t *at, int64_t n)
     return count ? sum / (double)count : (double)NAN;
 }
 
+/* The share of 4-grams of the tokens at [n] that stood there before. */
+static double repetition_at(const int32_t *tokens, const int64_t *at, int64_t n)
+{
+    struct mi_intern seen = {0};
+    double share;
+
+    if (n < 4)
+        return n ? 0 : (double)NAN;
+    for (int64_t i = 0; i + 4 <= n; i++) {
+        int32_t gram[4];
+
+        for (int k = 0; k < 4; k++)
+            gram[k] = tokens[at[i + k]];
+        mi_intern_add(&seen, (const char *)gram, sizeof gram);
+    }
+    share = 1 - (double)seen.n / (double)(n - 3);
+    mi_intern_free(&seen);
+    return share;
+}
+
 static int read_positions(struct intake *k, const struct mi_prompt_record *p,
                           const struct mi_run_record *run, struct mi_runs_case *c,
                           struct mi_error *err)
@@ -127,6 +168,7 @@ static int read_positions(struct intake *k, const struct mi_prompt_record *p,
         return (int)n;
     c->value[MI_RUN_LOGP] = mean_at(run->logp, k->at, n);
     c->value[MI_RUN_ENTROPY] = run->entropy ? mean_at(run->entropy, k->at, n) : (double)NAN;
+    c->value[MI_RUN_REPETITION] = repetition_at(run->tokens, k->at, n);
     for (int64_t i = 0; i < n; i++) {
         int64_t token[2] = {k->at[i], run->tokens[k->at[i]]};
 
@@ -199,7 +241,8 @@ static int add_run(struct intake *k, const struct mi_prompt_record *p,
 
     if (mi_intern_add(&k->runs->ids, run->id, strlen(run->id)) < n)
         r = mi_fail(err, MI_EXIT_DATA, "was read already");
-    c.value[MI_RUN_LOGP] = c.value[MI_RUN_ENTROPY] = (double)NAN;
+    for (int i = 0; i < MI_RUN_FIGURES; i++)
+        c.value[i] = (double)NAN;
     if (r == 0 && k->o->pos)
         r = read_positions(k, p, run, &c, err);
     read_figures(run, &c);

@@ -9,6 +9,9 @@
 enum mi_run_figure {
     MI_RUN_LOGP,           /* mean over the positions */
     MI_RUN_ENTROPY,        /* mean over the positions */
+    MI_RUN_REPETITION,     /* seq-rep-4 of the tokens at the positions (Welleck et al. 2020,
+                            * 1908.04319): the share of its 4-grams that stood there before;
+                            * 0 of fewer than four tokens */
     MI_RUN_TARGET_LOGP,    /* of the continuation `target` */
     MI_RUN_FOIL_LOGP,      /* of the continuation `foil` */
     MI_RUN_LOGP_MARGIN,    /* the first minus the second */
@@ -21,10 +24,12 @@ enum mi_run_figure {
 const char *mi_run_figure_name(enum mi_run_figure f);
 const char *mi_run_figure_mean(enum mi_run_figure f);
 const char *mi_run_figure_diff(enum mi_run_figure f);
-/* MI_EXIT_USAGE with the near names. */
-int mi_run_figure_find(enum mi_run_figure *f, const char *name, struct mi_error *err) MI_MUST_USE;
+/* "logp,repetition" into f; returns how many. MI_EXIT_USAGE: none, one twice, or an unknown name,
+ * with the near ones. */
+int mi_run_figures_parse(enum mi_run_figure f[MI_RUN_FIGURES], const char *list,
+                         struct mi_error *err) MI_MUST_USE;
 
-/* Is it a mean over positions? */
+/* Is it taken from the tokens at some positions? */
 bool mi_run_figure_has_positions(enum mi_run_figure f);
 
 /* "side,topic" into names [n], in the arena; returns n. MI_EXIT_USAGE: an empty name, or a key that
@@ -36,7 +41,7 @@ struct mi_runs_options {
     const char *group_by;  /* a field, or NULL: job/label.h */
     const char *const *by; /* [n_by] fields that make the cells */
     int n_by;
-    const struct mi_pos *pos; /* of figures that are means over positions */
+    const struct mi_pos *pos; /* of figures that are of tokens at positions */
 };
 
 struct mi_runs_case {

@@ -49,6 +49,8 @@ GEN_STEPS    := 1 2 4 8
 # of these the one after which, if anywhere, the text should go on by itself
 STOP         ?= 4
 TALES        ?= 24
+# and of them told with every dose
+DOSED        ?= 8
 # the dose where it is added at every token
 DOSE_ALL     := 1
 # the tokens it is added at then, and those of them that stand in the prompt
@@ -62,7 +64,7 @@ TEXTS        := 12
 # what a folder of results was made with
 SIZES := SEED FIT_PAIRS TEST_PAIRS CHOICE_PAIRS PATCH_PAIRS PLACE_PAIRS PLACE_STEP FIND_PROMPTS PATH_PAIRS PATH_LAYERS READ INJECT PART_POS DOMAIN CARRY \
   CHOICE CHOICE_FIT CHOICE_OTHER METHODS METHOD DRAWS CONTROLS DOSES DOSE ANSWER STORY GEN_STEPS STOP \
-  TALES DOSE_ALL TALE_AT TALE_PROMPT SCANS TEXTS
+  TALES DOSED DOSE_ALL TALE_AT TALE_PROMPT SCANS TEXTS
 
 # ---- margins --------------------------------------------------------------------------------
 # the behaviour: more than this share of answers true under the honest instruction, and false

@@ -67,6 +67,14 @@ $O/tales.jsonl: $P/behaviour.jsonl | $O
 TOWARDS_LIES = add $(AT) $O/steer.mi * -$(DOSE_ALL) scale
 $O/tale.mi: $O/tales.jsonl $O/steer.mi $O/layer $(MODEL)
 	$(RUN) -n $(STORY) --edit "$(TOWARDS_LIES) @ $(TALE_AT)" $< -o $@
+# told with every dose: do texts fall into repeating themselves?
+$O/tales-dosed.jsonl: $O/tales.jsonl
+	awk 'NR <= $(DOSED)' $< >$@
+$O/tale-dosed.mi: $O/tales-dosed.jsonl $O/steer.mi $O/layer $(MODEL)
+	{ echo 0=none; for c in $(DOSES); do echo "$$c=add $(AT) $O/steer.mi * $$c scale @ $(TALE_AT)"; done; } | \
+	  sed 's/^/--variant\n/' | xargs -d '\n' $(RUN) -n $(STORY) $< -o $@
+$O/repetition.mi: $O/tale-dosed.mi
+	$(PROBE) rate -s $(SEED) --metric repetition,entropy --by variant $< -o $@
 # scored again: a nothing added, b in the prompt, c in the prompt and the first k tokens, d at all,
 # e at all but with the past of a, f a random direction at all
 SCORE_TALE = $(RUN) --score $O/tale.mi -o $@

@@ -257,6 +257,25 @@ untruthful X1 20 rate_unjudged 0" ]
 	says "was read already"
 }
 
+@test "mi-probe: repetition is the share of 4-grams that stood before" {
+	run_clean 0 mi-run -q -m "$BATS_TEST_DIRNAME/../../fixtures/tiny/llama-f32.gguf" -n 60 \
+		-p "the city of" -o long.mi
+	run_clean 0 mi-probe rate --bootstrap 0 --metric repetition,entropy long.mi -o r.mi
+	mi-view --check r.mi
+	want=$(mi-view long.mi | jq -s '[.[] | select(.kind == "prompt")] as $p | [.[] | select(.kind == "run")] |
+		[range(length) as $i | .[$i].tokens[$p[$i].n_prompt:] | [range(length - 3) as $k | .[$k:$k + 4]] |
+			map(tostring) | 1 - (unique | length) / length] | add / length')
+	[ "$(values r.mi '.metric == "repetition"' | xargs printf %.12f)" = "$(printf %.12f "$want")" ]
+	awk "BEGIN { exit !($want > 0 && $want < 1) }" # the text does repeat, not wholly
+	[ "$(mi-view r.mi | jq -r 'select(.metric) | "\(.metric) \(.position)"' | xargs)" = "repetition gen entropy_mean gen" ]
+	# fewer than four tokens repeat nothing
+	runs a.mi
+	[ "$(mi-probe rate --metric repetition a.mi | mi-view | jq 'select(.metric).value')" = 0 ]
+	run_clean 2 mi-probe rate --metric repetition,repetition a.mi
+	says "'repetition' stands there twice"
+	run_clean 2 mi-probe diff --metric repetition,entropy a.mi a.mi
+}
+
 @test "mi-probe: a difference is paired by prompt, with both means beside it" {
 	runs a.mi -v LOSS=1
 	runs b.mi -v LOSS=2 -v SEED=2 -v LIES=3
