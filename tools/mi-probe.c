@@ -102,9 +102,10 @@ static int parse(struct options *opt, int argc, char **argv)
         {E | F | U, MI_CHOICE(0, "pool", "HOW", &opt->pool, pools, "one row a prompt")},
         {E | F, MI_STRING(0, "metric", "LIST", &opt->metric, "accuracy, pair_accuracy, auroc")},
         {R, MI_STRING(0, "metric", "LIST", &opt->metric, "as of diff; the default is judged_...")},
-        {D, MI_STRING(0, "metric", "NAME", &opt->metric,
-                      "logp, entropy, repetition, target_logp, foil_logp, logp_margin, judged_target, "
-                      "judged_foil, judged_neither")},
+        {D,
+         MI_STRING(0, "metric", "NAME", &opt->metric,
+                   "logp, entropy, repetition, target_logp, foil_logp, logp_margin, judged_target, "
+                   "judged_foil, judged_neither")},
         {R | D, MI_STRING(0, "pos", "POSITIONS", &opt->pos, "tokens of logp, entropy, repetition")},
         {V, MI_STRING(0, "claim", "NAME", &p->claim.name, "what is claimed")},
         {V, MI_STRING(0, "metric", "ID", &p->claim.metric, "the figure that the claim is about")},
