@@ -131,8 +131,8 @@ int mi_probing_rate(struct mi_probing *p, struct mi_error *err)
 
     p->scores.out = &out;
     for (int i = 0; i < p->inputs.n && r == 0; i++)
-        r = mi_runs_read(&runs, p->inputs.item[i], &o, p->figure, p->n_figures,
-                         &p->step.origin, err);
+        r = mi_runs_read(&runs, p->inputs.item[i], &o, p->figure, p->n_figures, &p->step.origin,
+                         err);
     if (r == 0)
         r = mi_step_begin(&p->step, &out, &runs.header, NULL, "score", err);
     if (r == 0)
