@@ -64,11 +64,13 @@ static struct mi_value describe(struct mi_arena *a, const struct cell *c, enum m
 }
 
 /* All groups agree: no certainty all the same. */
-static void widen(struct mi_figure *f, const struct cell *c, const char *metric, double level)
+static void widen(struct mi_figure *f, const struct cell *c, const struct mi_metric *m,
+                  double level)
 {
-    const struct mi_metric *m = mi_metric_find(metric);
     double more = mi_unseen_share((int32_t)c->groups.n, level) * (m->highest - m->lowest);
 
+    if (isinf(more))
+        return;
     f->lo = fmax(f->lo - more, m->lowest);
     f->hi = fmin(f->hi + more, m->highest);
 }
@@ -89,8 +91,8 @@ static int put_mean(struct mi_scores *s, const struct cell *c, const double *val
     f.lo = interval.lo;
     f.hi = interval.hi;
     mi_group_mean_free(&m);
-    if (f.lo == f.hi && strncmp(metric, "rate_", 5) == 0)
-        widen(&f, c, metric, s->level);
+    if (f.lo == f.hi)
+        widen(&f, c, mi_metric_find(metric), s->level);
     return mi_scores_put(s, of, metric, &f, NULL, err);
 }
 

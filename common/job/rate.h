@@ -9,9 +9,9 @@
  * and beside it the mean of each. of = {the cell's fields, positions (of figures that have
  * them), run, groups}, run nil of the difference, "a" and "b" of the means.
  *
- * Intervals resample the cell's own groups. Where no replicate of a rate, or of a difference of
- * rates, differs, the interval is widened by what so few groups cannot exclude
- * (mi_unseen_share; twice that for differences), within the metric's range. */
+ * Intervals resample the cell's own groups. Where no replicate differs and the figure has a finite
+ * range (rates, repetition, their differences), the interval is widened by what so few groups
+ * cannot exclude (mi_unseen_share; twice that for differences), within that range. */
 #ifndef MI_JOB_RATE_H
 #define MI_JOB_RATE_H
 
