@@ -1,6 +1,5 @@
 /* mi-direction: fits directions, selects and compares them, says what they write and read. */
 #include "base/escape.h"
-#include "base/file.h"
 #include "base/opt.h"
 #include "base/par.h"
 #include "base/progress.h"
@@ -123,29 +122,19 @@ static int parse(struct options *opt, int argc, char **argv)
 static void check_inputs(struct options *opt, int n, char **files)
 {
     static const char *const standard_input[] = {"-"};
-    int most = opt->verb == COMPARE ? 64 : 1, n_stdin = 0;
+    int most = opt->verb == COMPARE ? 64 : 1;
     struct mi_directing *d = &opt->d;
+    struct mi_tool_io io = {.output = d->step.output, .is_dry_run = opt->dry_run};
 
     if (n > most)
         mi_tool_misuse("too many files: '%s'", mi_quote(files[most]));
     d->inputs = (struct mi_names){n ? (const char *const *)files : standard_input, n ? n : 1};
     d->directions = (struct mi_names){opt->directions.item, opt->directions.n};
     d->methods = (struct mi_names){opt->wanted_methods.item, opt->wanted_methods.n};
+    for (int i = 0; i < d->inputs.n; i++)
+        mi_tool_input(&io, d->inputs.item[i]);
     for (int i = 0; i < d->directions.n; i++)
-        n_stdin += strcmp(d->directions.item[i], "-") == 0;
-    for (int i = 0; i < d->inputs.n; i++) {
-        n_stdin += strcmp(d->inputs.item[i], "-") == 0;
-        if (d->step.output && strcmp(d->step.output, "-") != 0 &&
-            mi_same_file(d->inputs.item[i], d->step.output))
-            mi_tool_misuse("input and output are the same file: '%s'", mi_quote(d->step.output));
-    }
-    if (opt->dry_run && d->step.output)
-        mi_tool_misuse("--dry-run goes to standard output: -o does not go with it");
-    if (n_stdin > 1)
-        mi_tool_misuse("only one input can be standard input");
-    if (n_stdin == 1 && isatty(STDIN_FILENO))
-        mi_tool_misuse("expects %s: a file, or a pipe on standard input",
-                       opt->verb == FIT || opt->verb == ATTRIBUTE ? "activations" : "directions");
+        mi_tool_input(&io, d->directions.item[i]);
 }
 
 static void check_options(struct options *opt)

@@ -12,7 +12,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum verb { EVAL, PROJECT, FIT, TRANSFER, RATE, DIFF, SPREAD, EFFECTS, UNITS, VERDICT };
 
@@ -149,28 +148,20 @@ static void check_files(struct options *opt, int n, char **files)
 {
     static const char *const standard_input[] = {"-"};
     struct mi_probing *p = &opt->p;
-    const struct mi_strings operands = {(const char **)files, n};
-    const struct mi_strings *const lists[] = {&operands, &opt->directions, &opt->gates};
-    int most = opt->verb == RATE ? INT_MAX : opt->verb == DIFF ? 2 : 1, n_stdin = n == 0;
+    const struct mi_strings *const lists[] = {&opt->directions, &opt->gates};
+    int most = opt->verb == RATE ? INT_MAX : opt->verb == DIFF ? 2 : 1;
+    struct mi_tool_io io = {.output = p->step.output, .is_dry_run = opt->dry_run};
 
     if (n > most)
         mi_tool_misuse("too many files: '%s'", mi_quote(files[most]));
     if (opt->verb == DIFF && n < 2)
         mi_tool_misuse("diff needs two runs");
     p->inputs = (struct mi_names){n ? (const char *const *)files : standard_input, n ? n : 1};
-    for (int l = 0; l < 3; l++)
-        for (int i = 0; i < lists[l]->n; i++) {
-            n_stdin += strcmp(lists[l]->item[i], "-") == 0;
-            if (p->step.output && mi_same_file(lists[l]->item[i], p->step.output))
-                mi_tool_misuse("input and output are the same file: '%s'",
-                               mi_quote(p->step.output));
-        }
-    if (opt->dry_run && p->step.output)
-        mi_tool_misuse("--dry-run goes to standard output: -o does not go with it");
-    if (n_stdin > 1)
-        mi_tool_misuse("only one input can be standard input");
-    if (n_stdin == 1 && isatty(STDIN_FILENO))
-        mi_tool_misuse("expects a stream: a file, or a pipe on standard input");
+    for (int i = 0; i < p->inputs.n; i++)
+        mi_tool_input(&io, p->inputs.item[i]);
+    for (int l = 0; l < 2; l++)
+        for (int i = 0; i < lists[l]->n; i++)
+            mi_tool_input(&io, lists[l]->item[i]);
     if (p->probes && p->step.output && mi_same_file(p->probes, p->step.output))
         mi_tool_misuse("--probes and --output are the same file: '%s'", mi_quote(p->step.output));
     if (p->probes && strcmp(p->probes, "-") == 0 &&

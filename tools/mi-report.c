@@ -63,20 +63,10 @@ static const char *file_of(const char *input)
 
 static void check_inputs(const struct options *opt)
 {
-    int n_stdin = 0;
+    struct mi_tool_io io = {.output = opt->output, .is_dry_run = opt->dry_run};
 
-    for (int i = 0; i < opt->n_inputs; i++) {
-        n_stdin += strcmp(file_of(opt->inputs[i]), "-") == 0;
-        if (opt->output && strcmp(opt->output, "-") != 0 &&
-            mi_same_file(file_of(opt->inputs[i]), opt->output))
-            mi_tool_misuse("input and output are the same file: '%s'", mi_quote(opt->output));
-    }
-    if (opt->dry_run && opt->output)
-        mi_tool_misuse("--dry-run goes to standard output: -o does not go with it");
-    if (n_stdin > 1)
-        mi_tool_misuse("only one input can be standard input");
-    if (n_stdin == 1 && isatty(STDIN_FILENO))
-        mi_tool_misuse("expects a stream: a file, or a pipe on standard input");
+    for (int i = 0; i < opt->n_inputs; i++)
+        mi_tool_input(&io, file_of(opt->inputs[i]));
 }
 
 static bool ends_in(const char *text, const char *end)

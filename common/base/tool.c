@@ -83,6 +83,20 @@ void mi_tool_misuse(const char *fmt, ...)
     exit(MI_EXIT_USAGE);
 }
 
+void mi_tool_input(struct mi_tool_io *io, const char *path)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+
+    if (io->is_dry_run && io->output)
+        mi_tool_misuse("--dry-run goes to standard output: -o does not go with it");
+    if (io->output && strcmp(io->output, "-") != 0 && mi_same_file(path, io->output))
+        mi_tool_misuse("input and output are the same file: '%s'", mi_quote(io->output));
+    if (is_stdin && io->n_stdin++)
+        mi_tool_misuse("only one input can be standard input");
+    if (is_stdin && isatty(STDIN_FILENO))
+        mi_tool_misuse("expects a stream: a file, or a pipe on standard input");
+}
+
 /* ---- start ------------------------------------------------------------------ */
 
 /* May be called by any thread, in the middle of anything: no exit handlers but ours. */

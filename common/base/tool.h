@@ -42,6 +42,17 @@ void mi_tool_version(void) MI_NORETURN;
 /* Prints "NAME: MESSAGE" and a hint on stderr and exits MI_EXIT_USAGE. */
 void mi_tool_misuse(const char *fmt, ...) MI_PRINTF(1, 2) MI_NORETURN;
 
+/* The streams of a tool that reads some and writes one. */
+struct mi_tool_io {
+    const char *output; /* NULL: standard output */
+    bool is_dry_run;
+    int n_stdin; /* inputs that are standard input, so far */
+};
+
+/* For every input in turn. Misuse: it is the output's own file, the second one that is standard
+ * input, or standard input and a terminal; or a dry run is to have an output. */
+void mi_tool_input(struct mi_tool_io *io, const char *path);
+
 /* Prints "NAME: MESSAGE" on stderr; a format that ends in ':' gets errno's text. */
 void mi_warn(const char *fmt, ...) MI_PRINTF(1, 2);
 void mi_die(enum mi_exit status, const char *fmt, ...) MI_PRINTF(2, 3) MI_NORETURN;
