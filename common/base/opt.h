@@ -35,8 +35,10 @@ struct mi_opt {
 #define MI_FLAG(c, name, var, help)           {c, name, NULL, MI_OPT_FLAG, var, 0, 0, NULL, help}
 #define MI_STRING(c, name, arg, var, help)    {c, name, arg, MI_OPT_STRING, var, 0, 0, NULL, help}
 #define MI_INT(c, name, arg, var, lo, hi, help)  {c, name, arg, MI_OPT_INT, var, lo, hi, NULL, help}
-#define MI_REAL(c, name, arg, var, lo, hi, help) {c, name, arg, MI_OPT_REAL, var, lo, hi, NULL, help}
-#define MI_CHOICE(c, name, arg, var, list, help) {c, name, arg, MI_OPT_CHOICE, var, 0, 0, list, help}
+#define MI_REAL(c, name, arg, var, lo, hi, help)                                                   \
+    {c, name, arg, MI_OPT_REAL, var, lo, hi, NULL, help}
+#define MI_CHOICE(c, name, arg, var, list, help)                                                   \
+    {c, name, arg, MI_OPT_CHOICE, var, 0, 0, list, help}
 #define MI_LIST(c, name, arg, var, help)      {c, name, arg, MI_OPT_LIST, var, 0, 0, NULL, help}
 /* clang-format on */
 

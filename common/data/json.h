@@ -2,9 +2,9 @@
  *
  * Integers become MI_INT (beyond 64 bits they are refused: no silent rounding), other
  * numbers MI_REAL; printing chooses the shortest decimal that reads back to the same
- * number, always with a point or exponent, so that a number keeps its kind through text. Bytes that are not UTF-8 stand as
- * {"b64": "..."}; tensors as {"dtype", "shape", "data": flat list}, their non-finite
- * elements as the strings "NaN", "Infinity", "-Infinity". Both read back, so that an
+ * number, always with a point or exponent, so that a number keeps its kind through text. Bytes that
+ * are not UTF-8 stand as {"b64": "..."}; tensors as {"dtype", "shape", "data": flat list}, their
+ * non-finite elements as the strings "NaN", "Infinity", "-Infinity". Both read back, so that an
  * object {"b64": string}, or {dtype, shape, data} with a dtype's name and a list for a
  * shape, always means bytes or a tensor, in whatever text it stands. */
 #ifndef MI_DATA_JSON_H

@@ -19,8 +19,8 @@ struct mi_graph {
 
 /* Sets the depths, and leaves out edges that a longer way says already. */
 void mi_graph_layout(struct mi_graph *g);
-/* Where there are more than `most` nodes: those of one kind and depth become one, which says how many
- * they are and which. After mi_graph_layout; lays out again. */
+/* Where there are more than `most` nodes: those of one kind and depth become one, which says how
+ * many they are and which. After mi_graph_layout; lays out again. */
 void mi_graph_fold(struct mi_graph *g, struct mi_arena *a, int most);
 /* A line a node: its name, detail, and what it was made from. */
 void mi_graph_print(struct mi_buf *b, const struct mi_graph *g);

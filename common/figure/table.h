@@ -41,8 +41,9 @@ void mi_table_print_tsv(struct mi_buf *b, const struct mi_table *t, bool for_spr
 void mi_table_free(struct mi_table *t);
 
 /* The table of records that have one kind: a column a key, in order of first appearance, in
- * `bodies` (an array of maps); unless is_exact the interval of a figure stands in its column. Keys named in skip (NULL-ended, may be NULL) are left out, and
- * unless is_exact those that are nil everywhere. */
+ * `bodies` (an array of maps); unless is_exact the interval of a figure stands in its column. Keys
+ * named in skip (NULL-ended, may be NULL) are left out, and unless is_exact those that are nil
+ * everywhere. */
 void mi_table_of_records(struct mi_table *t, const struct mi_value *bodies, const char *const *skip,
                          bool is_exact);
 

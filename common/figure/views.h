@@ -1,7 +1,7 @@
 /* figure/views.h: score records of one kind of work, each as people want to see it.
  *
- * Each takes an array of score bodies, adds those that are its own to a page, and leaves the rest to
- * figure/scores.h. */
+ * Each takes an array of score bodies, adds those that are its own to a page, and leaves the rest
+ * to figure/scores.h. */
 #ifndef MI_FIGURE_VIEWS_H
 #define MI_FIGURE_VIEWS_H
 

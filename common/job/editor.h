@@ -31,9 +31,9 @@
  *
  * Attention scores and patterns are edited where a query may look only (not at masked keys).
  *
- * Patches and swaps join on pair (the member of another side when there are several), else on id, else
- * MI_EXIT_DATA. `align end` pairs the last position with the last, and so on back; `span` needs
- * as many positions as the source has; `mean` writes the source's mean over its positions.
+ * Patches and swaps join on pair (the member of another side when there are several), else on id,
+ * else MI_EXIT_DATA. `align end` pairs the last position with the last, and so on back; `span`
+ * needs as many positions as the source has; `mean` writes the source's mean over its positions.
  *
  * Positions are those of the prompt; generated tokens are in reach by `gen` and `all`. So a run
  * and its replay agree. Forms that count generated tokens from the end are refused.

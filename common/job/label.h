@@ -21,8 +21,8 @@ int mi_group_text(struct mi_buf *b, const struct mi_value *fields, const char *g
 /* "POSITIVE,NEGATIVE" into two names of their own memory. MI_EXIT_USAGE. */
 int mi_sides_parse(char *name[2], const char *text, struct mi_error *err) MI_MUST_USE;
 
-/* +1 or -1 into *side. With names [2]: the field `side`, else `label`, is one of the two; without them
- * (name[0] NULL) `label` is 1 or 0. Fails with MI_EXIT_USAGE where no names were given, with
+/* +1 or -1 into *side. With names [2]: the field `side`, else `label`, is one of the two; without
+ * them (name[0] NULL) `label` is 1 or 0. Fails with MI_EXIT_USAGE where no names were given, with
  * MI_EXIT_DATA where the prompt has neither of them. */
 int mi_side_of(int *side, const struct mi_value *fields, char *const name[2],
                struct mi_error *err) MI_MUST_USE;

@@ -1,9 +1,9 @@
 /* job/rate.h: how often runs do something, and what differs between two of them.
  *
  * A rate record is written for each cell (prompts that agree in the `by` fields, in the order in
- * which they came) and each figure: its mean over the prompts. Of judgements (rate_target, rate_foil,
- * rate_unjudged) that is the share of all texts, the unjudged among them. of = {the cell's fields,
- * position (of figures that have one), groups}.
+ * which they came) and each figure: its mean over the prompts. Of judgements (rate_target,
+ * rate_foil, rate_unjudged) that is the share of all texts, the unjudged among them. of = {the
+ * cell's fields, position (of figures that have one), groups}.
  *
  * A difference pairs the prompts of A and B by id: the mean over prompts of A's number minus B's,
  * and beside it the mean of each. of = {the cell's fields, positions (of figures that have

@@ -16,7 +16,8 @@ struct mi_shard {
 int mi_shard_parse(struct mi_shard *s, const char *text, struct mi_error *err) MI_MUST_USE;
 
 /* One item. A stream of content "run" gives one a run record: the prompt with all tokens of the
- * run; any other stream one a prompt record. Its memory is its own arena's; mi_item_free releases it. */
+ * run; any other stream one a prompt record. Its memory is its own arena's; mi_item_free releases
+ * it. */
 struct mi_item {
     struct mi_arena arena;
     struct mi_prompt_record prompt; /* tokens, pieces, offsets, spans, roles, fields, id */

@@ -96,7 +96,8 @@ static double square(const double *x, int64_t n)
     return sum;
 }
 
-/* Writes one part, of a direction of the squared norm `whole`; 1, or 0 when it is nothing but rounding. */
+/* Writes one part, of a direction of the squared norm `whole`; 1, or 0 when it is nothing but
+ * rounding. */
 static int put_part(const struct readout *r, const struct mi_dir *d, const double *part,
                     double whole, const char *suffix, struct mi_writer *out, struct mi_error *err)
 {

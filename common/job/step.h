@@ -1,4 +1,5 @@
-/* job/step.h: one verb of a tool that makes a stream of others: its name, its output, its origin. */
+/* job/step.h: one verb of a tool that makes a stream of others: its name, its output, its
+ * origin. */
 #ifndef MI_JOB_STEP_H
 #define MI_JOB_STEP_H
 

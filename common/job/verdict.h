@@ -13,7 +13,8 @@ struct mi_claim {
     struct mi_rule rule;
     /* Not NULL: a figure must also be beyond what this control reached at most (at least, of
      * `below`): the margin moves to the control's hi (lo) where that is further. The control is
-     * looked for by the same keys but method, run, subspace, variant and draw. Not with `between`. */
+     * looked for by the same keys but method, run, subspace, variant and draw. Not with
+     * `between`. */
     const char *control;
     bool is_exact;           /* a figure without sampling error: its value is its interval */
     const char *const *gate; /* [n_gate] verdict streams: all must be supported */

@@ -6,14 +6,14 @@
  * "bootstrap", r); the same replicates serve all figures of one set of groups, so that
  * differences between figures have intervals too.
  *
- * The interval is the expanded percentile one (Hesterberg 2015, "What teachers should know about the
- * bootstrap", The American Statistician 69): quantiles p and 1 - p of the replicates (type 7),
+ * The interval is the expanded percentile one (Hesterberg 2015, "What teachers should know about
+ * the bootstrap", The American Statistician 69): quantiles p and 1 - p of the replicates (type 7),
  *
  *     p = P(Z > t sqrt(G / (G - 1))),  t with P(|T| <= t) = level of G - 1 degrees of freedom,
  *
- * for G groups. With p = (1 - level) / 2 intervals are too short where groups are few: replicates vary
- * by a factor sqrt((G - 1) / G) too little, and the spread of the groups is itself only estimated.
- * Of a mean, 95 % intervals would cover 88 % with 8 groups. */
+ * for G groups. With p = (1 - level) / 2 intervals are too short where groups are few: replicates
+ * vary by a factor sqrt((G - 1) / G) too little, and the spread of the groups is itself only
+ * estimated. Of a mean, 95 % intervals would cover 88 % with 8 groups. */
 #ifndef MI_STATS_BOOTSTRAP_H
 #define MI_STATS_BOOTSTRAP_H
 

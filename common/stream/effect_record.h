@@ -1,7 +1,8 @@
 /* stream/effect_record.h: what a change to a run does to a figure.
  *
  * effect = {id, n, groups, site, layer, head, position, offset, to, variant, method, subspace,
- *           draw, metric, at, direction, base, source, patched, effect, lo, hi, difference, difference_lo,
+ *           draw, metric, at, direction, base, source, patched, effect, lo, hi, difference,
+ *           difference_lo,
  *           difference_hi, refused}
  *
  *     id          of the prompt that was changed; nil of an aggregate
