@@ -222,3 +222,27 @@ all_same() {
 	mi-capture -m "$MODEL" --at 'resid_post:*,pattern:15,logits' --batch 1 few.jsonl -o out.mi
 	[ "$(digest out.mi)" = "$want" ]
 }
+
+# peak COMMAND...: MiB, as -v says.
+peak() {
+	"$@" -v -q 2>&1 >out.mi | sed -n 's/.*, peak \([0-9]*\) MiB$/\1/p'
+}
+
+@test "bits: ten times the prompts in the same memory" {
+	[ "${MI_MODE:-}" != asan ] || skip "sanitizers keep what was freed"
+	local few many
+	seq 4000 | sed 's/.*/{"id": "p&", "text": "the city of number & is in the country of &", "pair": "&", "side": "a", "target": " in", "foil": " a"}/' >many.jsonl
+	seq 4000 | sed 's/.*/{"id": "s&", "text": "the town of number & is in the country of &", "pair": "&", "side": "b"}/' >others.jsonl
+	head -n 400 many.jsonl >few.jsonl
+	paste -d '\n' many.jsonl others.jsonl | head -n 4000 >pairs-many.jsonl
+	head -n 400 pairs-many.jsonl >pairs-few.jsonl
+	for run in "mi-capture --at resid_pre:*,resid_mid:*,mlp_post:* --pos all" "mi-run --score --top 100" \
+		"mi-patch --sides a,b --at resid_post:* --pos all --metric logit_diff"; do
+		pairs=
+		[[ $run != mi-patch* ]] || pairs=pairs-
+		few=$(peak $run -m "$M" "${pairs}few.jsonl")
+		many=$(peak $run -m "$M" "${pairs}many.jsonl")
+		echo "$run: $few MiB, $many MiB"
+		[ "$many" -le $((few * 5 / 4)) ]
+	done
+}
