@@ -14,6 +14,9 @@
 /* Memory is read this far ahead; the hardware alone keeps up with floats only. */
 enum { AHEAD = 8192 };
 
+/* Rows of x up to which W is packed one tile's rows at a time. */
+enum { CHUNK_M = 64 };
+
 ALWAYS_INLINE void prefetch_group(const int type, const unsigned char *p)
 {
     __builtin_prefetch(p);
@@ -61,11 +64,14 @@ ALWAYS_INLINE void pack(const int type, float *out, const unsigned char *w, size
     for (int i = 0; i < n; i++, w += row_bytes) {
         float *panel = out + (int64_t)(i / TILE_N * TILE_N) * padded;
         int k = 0, group;
-        for (; k + 32 <= kk; k += 32) {
-            const unsigned char *block = block_of(type, w, k0 + k, &group);
-            prefetch_group(type, block + group * group_bytes(type) + ahead);
-            unpack(type, block, group, &state, y);
-            put_packed(panel, i % TILE_N, k, padded, y);
+        for (; k + stride(type) <= kk; k += stride(type)) {
+            UNROLL
+            for (int g = 0; g < stride(type); g += 32) {
+                const unsigned char *block = block_of(type, w, k0 + k, g, &group);
+                prefetch_group(type, block + group * group_bytes(type) + ahead);
+                unpack(type, block, group, &state, y);
+                put_packed(panel, i % TILE_N, k + g, padded, y);
+            }
         }
         if (k < kk && is_plain(type)) {
             unpack_tail(type, w + (k0 + k) * element_bytes(type), kk - k, y);
@@ -157,17 +163,20 @@ ALWAYS_INLINE void few_rows(const int type, const int M, const int R, const stru
         UNROLL
         for (int i = 0; i < M * R; i++)
             c[i] = lanes_zero();
-        for (; k + 32 <= end; k += 32) {
+        for (; k + stride(type) <= end; k += stride(type)) {
             UNROLL
-            for (int r = 0; r < R; r++) {
-                const unsigned char *block = block_of(type, row[r], k, &group);
-                if (M > 1)
-                    ahead = block + group * group_bytes(type) + f->ahead_by;
-                prefetch_group(type, ahead);
-                ahead += group_bytes(type);
-                unpack(type, block, group, &state[r], w[r]);
+            for (int g = 0; g < stride(type); g += 32) {
+                UNROLL
+                for (int r = 0; r < R; r++) {
+                    const unsigned char *block = block_of(type, row[r], k, g, &group);
+                    if (M > 1)
+                        ahead = block + group * group_bytes(type) + f->ahead_by;
+                    prefetch_group(type, ahead);
+                    ahead += group_bytes(type);
+                    unpack(type, block, group, &state[r], w[r]);
+                }
+                few_group(M, R, f, k + g, 32, w, c);
             }
-            few_group(M, R, f, k, 32, w, c);
         }
         if (k < end && is_plain(type)) {
             UNROLL
@@ -295,46 +304,58 @@ static void run_few(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
                 }
 }
 
-static void run_many(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
-                     const struct mi_matrix *W, int n0, int n1, float *scratch,
-                     const struct mi_ahead *ahead)
+/* One block of columns of all rows of x over rows n0 .. n1 - 1 of W, packed at `w`. */
+ALWAYS_INLINE void run_tiles(const float *X, int64_t ldx, int m, float *Y, int64_t ldy,
+                             const float *w, int n0, int n1, int k0, int kk,
+                             const struct mi_ahead *ahead, size_t fetch, size_t *fetched)
 {
-    const unsigned char *data = (const unsigned char *)W->data + (size_t)n0 * W->row_bytes;
-    const int64_t tiles = (int64_t)((m + TILE_M - 1) / TILE_M) * ((n1 - n0 + TILE_N - 1) / TILE_N);
-    const size_t fetch = ahead->bytes / (size_t)(tiles * ((W->k - 1) / MI_LINEAR_BLOCK + 1)) + 1;
-    size_t fetched = 0, due = 0;
+    const int padded = (kk + 15) / 16 * 16, rest = kk % 16;
+    struct tile t = {.ldx = ldx, .steps = kk / 16, .ldy = ldy, .first = k0 == 0};
+    size_t due = *fetched;
+    float tail[TILE_M * 16];
 
-    for (int k0 = 0; k0 < W->k; k0 += MI_LINEAR_BLOCK) {
-        const int kk = least(MI_LINEAR_BLOCK, W->k - k0), padded = (kk + 15) / 16 * 16;
-        const int rest = kk % 16;
-        float tail[TILE_M * 16];
-        struct tile t = {.ldx = ldx, .steps = kk / 16, .ldy = ldy, .first = k0 == 0};
-
-        pack_rows(W, scratch, data, n1 - n0, k0, kk);
-        for (int i = 0, height; i < m; i += height) {
-            height = tile_height(m - i);
-            t.x = X + i * ldx + k0;
-            if (rest) {
-                for (int r = 0; r < height; r++)
-                    lanes_store(tail + 16 * r, lanes_load_part(t.x + r * ldx + kk - rest, rest));
-                t.x_tail = tail;
-            }
-            for (int n = n0; n < n1; n += TILE_N) {
-                t.w = scratch + (int64_t)(n - n0) * padded;
-                t.y = Y + i * ldy + n;
-                t.n = n1 - n;
-                for (due += fetch; fetched < due && fetched < ahead->bytes; fetched += 64)
-                    __builtin_prefetch(ahead->at + fetched, 0, 2);
-                tile_packed[height](&t);
-            }
+    for (int i = 0, height; i < m; i += height) {
+        height = tile_height(m - i);
+        t.x = X + i * ldx + k0;
+        if (rest) {
+            for (int r = 0; r < height; r++)
+                lanes_store(tail + 16 * r, lanes_load_part(t.x + r * ldx + kk - rest, rest));
+            t.x_tail = tail;
+        }
+        for (int n = n0; n < n1; n += TILE_N) {
+            t.w = w + (int64_t)(n - n0) * padded;
+            t.y = Y + i * ldy + n;
+            t.n = n1 - n;
+            for (due += fetch; *fetched < due && *fetched < ahead->bytes; *fetched += 64)
+                __builtin_prefetch(ahead->at + *fetched, 0, 2);
+            tile_packed[height](&t);
         }
     }
 }
 
-#define ROW_CASE(type)                          \
-    case type:                                  \
-        block = block_of(type, row, k, &group); \
-        unpack(type, block, group, &state, w);  \
+static void run_many(float *Y, int64_t ldy, const float *X, int64_t ldx, int m,
+                     const struct mi_matrix *W, int n0, int n1, float *scratch,
+                     const struct mi_ahead *ahead)
+{
+    const unsigned char *data = W->data;
+    const int64_t tiles = (int64_t)((m + TILE_M - 1) / TILE_M) * ((n1 - n0 + TILE_N - 1) / TILE_N);
+    const size_t fetch = ahead->bytes / (size_t)(tiles * ((W->k - 1) / MI_LINEAR_BLOCK + 1)) + 1;
+    /* Few rows of x: what is packed is used while it is in the first cache. */
+    const int chunk = m <= CHUNK_M ? TILE_N : n1 - n0;
+    size_t fetched = 0;
+
+    for (int n = n0; n < n1; n += chunk)
+        for (int k0 = 0; k0 < W->k; k0 += MI_LINEAR_BLOCK) {
+            const int kk = least(MI_LINEAR_BLOCK, W->k - k0), end = least(n + chunk, n1);
+            pack_rows(W, scratch, data + (size_t)n * W->row_bytes, end - n, k0, kk);
+            run_tiles(X, ldx, m, Y, ldy, scratch, n, end, k0, kk, ahead, fetch, &fetched);
+        }
+}
+
+#define ROW_CASE(type)                                                                          \
+    case type:                                                                                  \
+        block = block_of(type, row, k / stride(type) * stride(type), k % stride(type), &group); \
+        unpack(type, block, group, &state, w);                                                  \
         break;
 
 static void run_row(float *y, const struct mi_matrix *W, int i)

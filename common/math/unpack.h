@@ -81,16 +81,26 @@ ALWAYS_INLINE float scale_iq4_xs(const unsigned char *p, int j)
     return (float)((low | high << 4) - 32);
 }
 
-/* Where the 32 weights from k (a multiple of 32) on lie: their block and group in it. */
-ALWAYS_INLINE const unsigned char *block_of(const int type, const unsigned char *row, int k,
-                                            int *group)
+/* Columns of which the kernels unroll the groups: so the shifts of a block of 256, which repeat
+ * every 128, are constants. */
+ALWAYS_INLINE int stride(const int type)
 {
-    *group = 0;
+    return super_bytes(type) > 0 ? 128 : 32;
+}
+
+/* Where the 32 weights from k + within on lie: their block and group in it. k is a multiple of
+ * the stride, `within` one of 32 and less. */
+ALWAYS_INLINE const unsigned char *block_of(const int type, const unsigned char *row, int k,
+                                            int within, int *group)
+{
+    const unsigned at = (unsigned)k;
+
     if (super_bytes(type) > 0) {
-        *group = k % 256 / 32;
-        return row + (int64_t)(k / 256) * super_bytes(type);
+        *group = (int)(at & 128) / 32 + within / 32;
+        return row + (size_t)(at / 256) * (size_t)super_bytes(type);
     }
-    return row + (int64_t)(k / 32) * group_bytes(type);
+    *group = 0;
+    return row + (size_t)(at / 32) * (size_t)group_bytes(type);
 }
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)

@@ -6,6 +6,7 @@
 #define MI_MATH_UNPACK_AVX512_H
 
 #include "math/unpack.h"
+#include "math/unpack_x86.h"
 
 /* The scales of a Q4_K or Q5_K block's eight groups, then their minima; of Q6_K: its 16 scales. */
 struct unpack_state {
@@ -20,20 +21,12 @@ ALWAYS_INLINE __m512 broadcast_f16(const unsigned char *p)
     return _mm512_cvtph_ps(_mm256_set1_epi16(h));
 }
 
-/* Two f16 side by side (of the eight bytes from p on), each in all lanes. By way of memory:
- * shuffles have one port, which the weights themselves need, and loads that repeat a number
- * have two others. */
+/* Two f16 side by side (of the eight bytes from p on), each in all lanes. */
 ALWAYS_INLINE void broadcast_two_f16(const unsigned char *p, __m512 out[2])
 {
-    const struct {
-        unsigned char at[8];
-    } *eight = (const void *)p;
-    float x[4] __attribute__((aligned(16)));
-    __m128 f;
+    float x[4];
 
-    __asm__("vcvtph2ps %1, %0" : "=v"(f) : "m"(*eight));
-    _mm_store_ps(x, f);
-    __asm__("" : "+m"(x));
+    load_two_f16(p, x);
     out[0] = _mm512_set1_ps(x[0]);
     out[1] = _mm512_set1_ps(x[1]);
 }
@@ -73,17 +66,6 @@ ALWAYS_INLINE void look_up_fives(const unsigned char *p, const unsigned char *hi
     out[1] = _mm512_mask_permutexvar_ps(out[1], (__mmask16)(u >> 16), x, table16);
 }
 
-/* Q4_K's 6-bit numbers: eight scales in the low half, eight minima in the high. */
-ALWAYS_INLINE __m128i scales_q4_k(const unsigned char *p)
-{
-    uint32_t u[3];
-
-    memcpy(u, p, sizeof u);
-    return _mm_setr_epi32(
-        (int)(u[0] & 0x3f3f3f3f), (int)((u[2] & 0x0f0f0f0f) | (u[0] >> 6 & 0x03030303) << 4),
-        (int)(u[1] & 0x3f3f3f3f), (int)((u[2] >> 4 & 0x0f0f0f0f) | (u[1] >> 6 & 0x03030303) << 4));
-}
-
 /* Q4_K's and Q5_K's scales of all groups into the state. */
 ALWAYS_INLINE void set_scales(const unsigned char *p, struct unpack_state *s)
 {
@@ -93,24 +75,16 @@ ALWAYS_INLINE void set_scales(const unsigned char *p, struct unpack_state *s)
     _mm512_storeu_ps(s->scale, _mm512_mul_ps(d, q));
 }
 
-/* A count for each lane, loaded: one count for all lanes takes the shuffles' port. */
-ALWAYS_INLINE __m512i shift_by(int n)
+/* 32 signed bytes to floats. */
+ALWAYS_INLINE void widen(__m256i bytes, __m512 q[2])
 {
-    static const int count[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-
-    return _mm512_set1_epi32(count[n]);
-}
-
-/* Bits `shift` on of sixteen bytes, as many as the mask has. */
-ALWAYS_INLINE __m512i bits_of(const unsigned char *p, __m512i shift, int mask)
-{
-    return _mm512_and_si512(_mm512_srlv_epi32(load_16_bytes(p), shift), _mm512_set1_epi32(mask));
+    q[0] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)));
+    q[1] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(bytes, 1)));
 }
 
 ALWAYS_INLINE void unpack_q4_k(const unsigned char *p, int group, struct unpack_state *s,
                                __m512 out[2])
 {
-    const __m512i shift = shift_by(group % 2 * 4);
     const unsigned char *bytes = p + 16 + group / 2 * 32;
     __m512 table;
 
@@ -119,58 +93,47 @@ ALWAYS_INLINE void unpack_q4_k(const unsigned char *p, int group, struct unpack_
     table = _mm512_fmsub_ps(_mm512_set1_ps(s->scale[group]), count_from(0),
                             _mm512_set1_ps(s->scale[8 + group]));
     UNROLL
-    for (int i = 0; i < 2; i++)
-        out[i] =
-            _mm512_permutexvar_ps(_mm512_srlv_epi32(load_16_bytes(bytes + 16 * i), shift), table);
+    for (int i = 0; i < 2; i++) {
+        __m512i x = load_16_bytes(bytes + 16 * i);
+        out[i] = _mm512_permutexvar_ps(group % 2 ? _mm512_srli_epi32(x, 4) : x, table);
+    }
 }
 
 ALWAYS_INLINE void unpack_q5_k(const unsigned char *p, int group, struct unpack_state *s,
                                __m512 out[2])
 {
-    const __m512i shift = shift_by(group % 2 * 4), fifth = shift_by(group);
-    const unsigned char *bytes = p + 48 + group / 2 * 32;
-
     if (group == 0)
         set_scales(p, s);
+    widen(bytes_q5_k(p, group), out);
     UNROLL
-    for (int i = 0; i < 2; i++) {
-        __m512i q = _mm512_or_si512(bits_of(bytes + 16 * i, shift, 15),
-                                    _mm512_slli_epi32(bits_of(p + 16 + 16 * i, fifth, 1), 4));
-        out[i] = _mm512_fmsub_ps(_mm512_set1_ps(s->scale[group]), _mm512_cvtepi32_ps(q),
+    for (int i = 0; i < 2; i++)
+        out[i] = _mm512_fmsub_ps(_mm512_set1_ps(s->scale[group]), out[i],
                                  _mm512_set1_ps(s->scale[8 + group]));
-    }
 }
 
 ALWAYS_INLINE void unpack_q2_k(const unsigned char *p, int group, __m512 out[2])
 {
-    const __m512i shift = shift_by(group % 4 * 2);
-    const unsigned char *bytes = p + 16 + group / 4 * 32;
     const __m512 d = broadcast_f16(p + 80), dmin = broadcast_f16(p + 82);
 
+    widen(bytes_q2_k(p, group), out);
     UNROLL
     for (int i = 0; i < 2; i++) {
         const int both = p[2 * group + i];
         __m512 scale = _mm512_mul_ps(d, _mm512_set1_ps((float)(both & 15)));
         __m512 least = _mm512_mul_ps(dmin, _mm512_set1_ps((float)(both >> 4)));
-        out[i] =
-            _mm512_fmsub_ps(scale, _mm512_cvtepi32_ps(bits_of(bytes + 16 * i, shift, 3)), least);
+        out[i] = _mm512_fmsub_ps(scale, out[i], least);
     }
 }
 
 ALWAYS_INLINE void unpack_q3_k(const unsigned char *p, int group, __m512 out[2])
 {
-    const __m512i shift = shift_by(group % 4 * 2), third = shift_by(group);
-    const unsigned char *bytes = p + 32 + group / 4 * 32;
     const __m512 d = broadcast_f16(p + 108);
 
+    widen(bytes_q3_k(p, group), out);
     UNROLL
-    for (int i = 0; i < 2; i++) {
-        __m512i q = _mm512_or_si512(bits_of(bytes + 16 * i, shift, 3),
-                                    _mm512_slli_epi32(bits_of(p + 16 * i, third, 1), 2));
-        __m512 scale = _mm512_mul_ps(d, _mm512_set1_ps(scale_q3_k(p + 96, 2 * group + i)));
-        q = _mm512_sub_epi32(q, _mm512_set1_epi32(4));
-        out[i] = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(q));
-    }
+    for (int i = 0; i < 2; i++)
+        out[i] = _mm512_mul_ps(_mm512_mul_ps(d, _mm512_set1_ps(scale_q3_k(p + 96, 2 * group + i))),
+                               out[i]);
 }
 
 /* d times sixteen levels. */
@@ -184,25 +147,14 @@ ALWAYS_INLINE __m512 level_table(const signed char levels[16], __m512 d)
 ALWAYS_INLINE void unpack_q6_k(const unsigned char *p, int group, struct unpack_state *s,
                                __m512 out[2])
 {
-    const int half = group / 4, g = group % 4;
-    const unsigned char *low = p + 64 * half + 32 * (g % 2), *high = p + 128 + 32 * half;
-    const __m128i low_shift = _mm_cvtsi32_si128(g / 2 * 4), high_shift = _mm_cvtsi32_si128(2 * g);
-    __m256i l, h, q; /* 32 at once, as bytes */
-
     if (group == 0) {
         __m512i n = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p + 192)));
         _mm512_storeu_ps(s->scale, _mm512_mul_ps(broadcast_f16(p + 208), _mm512_cvtepi32_ps(n)));
     }
-    l = _mm256_and_si256(_mm256_srl_epi16(_mm256_loadu_si256((const void *)low), low_shift),
-                         _mm256_set1_epi8(15));
-    h = _mm256_and_si256(_mm256_srl_epi16(_mm256_loadu_si256((const void *)high), high_shift),
-                         _mm256_set1_epi8(3));
-    q = _mm256_sub_epi8(_mm256_or_si256(l, _mm256_slli_epi16(h, 4)), _mm256_set1_epi8(32));
-    out[0] = _mm512_mul_ps(_mm512_set1_ps(s->scale[2 * group]),
-                           _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(q))));
-    out[1] =
-        _mm512_mul_ps(_mm512_set1_ps(s->scale[2 * group + 1]),
-                      _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(q, 1))));
+    widen(bytes_q6_k(p, group), out);
+    UNROLL
+    for (int i = 0; i < 2; i++)
+        out[i] = _mm512_mul_ps(_mm512_set1_ps(s->scale[2 * group + i]), out[i]);
 }
 
 ALWAYS_INLINE void unpack(const int type, const unsigned char *p, int group, struct unpack_state *s,
