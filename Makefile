@@ -86,7 +86,7 @@ FASTER  := $(if $(filter -fsanitize%,$(OPT)),,-O3)
 # What is fuzzed are parsers: there the kernels are built plainly.
 FASTER  := $(if $(filter fuzz,$(MODE)),-fno-sanitize=all,$(FASTER))
 $(B)/common/math/%.o: EXTRA := $(FASTER)
-$(B)/common/stream/shuffle.o: EXTRA := $(FASTER)
+$(B)/common/stream/shuffle.o $(B)/common/data/tensor.o: EXTRA := $(FASTER)
 $(B)/common/math/%_avx2.o: EXTRA := $(FASTER) -mavx2 -mfma -mf16c
 $(B)/common/math/%_avx512.o: EXTRA := $(FASTER) -mavx512f -mavx512bw -mavx512dq -mavx512vl \
                                       -mavx2 -mfma -mf16c

@@ -3,6 +3,7 @@
 #include "math/activation_kernel.h"
 #include "math/attention_kernel.h"
 #include "math/linear_kernel.h"
+#include "math/samples_kernel.h"
 #include "math/vmath_kernel.h"
 
 const struct mi_kernels KERNEL(mi_kernels) = {
@@ -27,4 +28,7 @@ const struct mi_kernels KERNEL(mi_kernels) = {
     .attend = run_attend,
     .scores = run_scores,
     .mix = run_mix,
+    .row_dots = run_row_dots,
+    .row_sums = run_row_sums,
+    .logit = run_logit,
 };

@@ -13,6 +13,7 @@
 enum {
     MI_TILE_ROWS = 192, /* rows of W that are dequantised into cache at a time, at most */
     MI_TILE_FLOATS = MI_TILE_ROWS * 1024,
+    MI_SAMPLE_ROWS = 16, /* rows that the kernels of samples.h take at a time, at most */
 };
 
 /* The types with kernels of their own; of others a tile of floats is made first. */
@@ -99,6 +100,17 @@ struct mi_kernels {
     void (*attend)(const struct mi_attention_block *b);
     void (*scores)(const struct mi_attention_block *b);
     void (*mix)(const struct mi_attention_block *b);
+
+    /* Of n <= MI_SAMPLE_ROWS rows x [n][D] (math/samples.h): y[i] = sum_k (x[i][k] - centre[k])
+     * w[k], without centre where it is NULL. sum[k] += x[i][k]; with a centre the square of what
+     * is left without it; with weights a [n] too, what is left times a[i]. */
+    void (*row_dots)(double *y, const float *const *x, int n, const double *w, const double *centre,
+                     int64_t D);
+    void (*row_sums)(double *sum, const float *const *x, int n, const double *centre,
+                     const double *a, int64_t D);
+    /* loss[i] = log(1 + exp(-m)), slope[i] = -side[i] / (1 + exp(m)), m = side[i] f[i]; n a
+     * multiple of 8. */
+    void (*logit)(double *loss, double *slope, const double *f, const double *side, int n);
 };
 
 extern const struct mi_kernels mi_kernels_portable;

@@ -102,13 +102,49 @@ int mi_eigh_top(double *w, double *V, const double *A, int64_t n, int64_t k)
     return status_of(info);
 }
 
+/* Does every eigenvalue of A stand above rtol * the largest, which is at most the largest sum
+ * of a row? Where A less that much of the identity has a Cholesky factor, no doubt. C [n, n]
+ * scratch. */
+static int is_well_conditioned(double *C, const double *A, int64_t n, double rtol)
+{
+    double most = 0.0;
+
+    for (int64_t i = 0; i < n; i++) {
+        double sum = cblas_dasum((int)n, A + i * n, 1);
+        most = sum > most ? sum : most;
+    }
+    memcpy(C, A, (size_t)n * (size_t)n * sizeof *C);
+    for (int64_t i = 0; i < n; i++)
+        C[i * n + i] -= rtol * most;
+    return LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'U', (lapack_int)n, C, (lapack_int)n) == 0;
+}
+
+/* x = A^-1 b where no eigenvalue is to be dropped; 0 where one may be. */
+static int solve_directly(double *x, const double *A, const double *b, int64_t n, double rtol)
+{
+    const lapack_int N = (lapack_int)n;
+    double *C = mi_alloc_n((size_t)n * (size_t)n, sizeof *C);
+    int is_solved = is_well_conditioned(C, A, n, rtol);
+
+    if (is_solved) {
+        memcpy(C, A, (size_t)n * (size_t)n * sizeof *C);
+        memcpy(x, b, (size_t)n * sizeof *x);
+        is_solved = LAPACKE_dposv(LAPACK_COL_MAJOR, 'U', N, 1, C, N, x, N) == 0;
+    }
+    mi_free(C);
+    return is_solved;
+}
+
 int mi_solve_pinv(double *x, const double *A, const double *b, int64_t n, double rtol)
 {
     double *w, *V, *y, largest = 0.0;
     int status;
 
-    if (!fits(n))
+    if (!fits(n) || !all_finite(A, n * n))
         return MI_LINALG_SHAPE;
+    use_one_thread();
+    if (rtol > 0 && solve_directly(x, A, b, n, rtol))
+        return MI_LINALG_OK;
     w = mi_alloc_n((size_t)n, sizeof *w);
     V = mi_alloc_n((size_t)n * (size_t)n, sizeof *V);
     y = mi_alloc_zero((size_t)n, sizeof *y);

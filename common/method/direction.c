@@ -7,6 +7,7 @@
 #include "base/near.h"
 #include "base/rng.h"
 #include "math/linalg.h"
+#include "math/samples.h"
 #include "math/vec.h"
 #include "math/vmath.h"
 #include "method/logistic.h"
@@ -205,8 +206,7 @@ void mi_direction_project(double *p, const struct mi_cases *s, const float *x, i
 
     for (int64_t k = 0; k < D; k++)
         w[k] = (double)v[k];
-    for (int64_t i = 0; i < s->n; i++)
-        p[i] = mi_vec_dot_row(x + s->row[i] * D, w, D);
+    mi_samples_dot(p, &(struct mi_samples){x, s->row, s->n, D}, w);
     mi_free(w);
 }
 

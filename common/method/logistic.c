@@ -1,55 +1,31 @@
 #include "method/logistic.h"
 
 #include "base/mem.h"
+#include "math/cholesky.h"
+#include "math/samples.h"
 #include "math/vec.h"
 #include "math/vmath.h"
 #include "stats/moments.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
 enum { N_PAIRS = 10, MAX_ITERATIONS = 5000, MAX_STEPS = 40 };
 
-static const double gradient_limit = 1e-9;
+static const double gradient_limit = 1e-8;
 
-/* The unknowns are theta [D + 1]: w, then b. */
+/* The unknowns are u [D + 1]: L^T w and unit * b, with w the weights on the scaled columns. */
 struct problem {
-    const int8_t *y; /* [n] */
-    const double *z; /* [n, D] scaled rows */
-    int64_t n, D;
-    double l2;
-    double *slope; /* [n] scratch: d loss_i / d f_i */
+    struct mi_samples rows;
+    const int8_t *side; /* [n] */
+    double *mean, *sd;  /* [D] of the columns */
+    double l2, unit;
+    float *L;            /* [D, D], or NULL: the identity */
+    double *theta, *raw; /* [D + 1] w, b of the last evaluation, and the gradient in them */
+    double *v;           /* [D] scratch: the weights on the rows as they are */
+    double worst;        /* the largest entry of that gradient */
 };
-
-/* log(1 + exp(-m)) without overflow, and its derivative in m. */
-static double log_loss(double m, double *derivative)
-{
-    double e = mi_exp(m > 0 ? -m : m);
-
-    *derivative = m > 0 ? -e / (1 + e) : -1 / (1 + e);
-    return (m > 0 ? 0 : -m) + mi_log(1 + e);
-}
-
-/* Value at theta [D + 1]; its gradient into g. */
-static double evaluate(const struct problem *p, const double *theta, double *g)
-{
-    double loss = 0, sum_slope = 0;
-    const double *w = theta;
-
-    for (int64_t i = 0; i < p->n; i++) {
-        double y = p->y[i], f = mi_vec_dot(p->z + i * p->D, w, p->D) + theta[p->D], d;
-
-        loss += log_loss(y * f, &d);
-        p->slope[i] = y * d / (double)p->n;
-        sum_slope += p->slope[i];
-    }
-    for (int64_t k = 0; k < p->D; k++)
-        g[k] = p->l2 * w[k];
-    for (int64_t i = 0; i < p->n; i++)
-        mi_vec_axpy(g, p->slope[i], p->z + i * p->D, p->D);
-    g[p->D] = sum_slope;
-    return loss / (double)p->n + p->l2 / 2 * mi_vec_dot(w, w, p->D);
-}
 
 static double largest(const double *x, int64_t n)
 {
@@ -58,6 +34,31 @@ static double largest(const double *x, int64_t n)
     for (int64_t i = 0; i < n; i++)
         m = fabs(x[i]) > m ? fabs(x[i]) : m;
     return m;
+}
+
+/* Value at u [D + 1]; its gradient into g. */
+static double evaluate(struct problem *p, const double *u, double *g)
+{
+    const int64_t D = p->rows.D;
+    const double n = (double)p->rows.n;
+    double *w = p->theta, loss;
+
+    memcpy(w, u, (size_t)(D + 1) * sizeof *w);
+    if (p->L)
+        mi_cholesky_back(w, p->L, D);
+    w[D] /= p->unit;
+    for (int64_t k = 0; k < D; k++)
+        p->v[k] = w[k] / p->sd[k];
+    loss = mi_samples_logit(p->raw, &p->rows, p->side, p->v, w[D], p->mean) / n;
+    for (int64_t k = 0; k < D; k++)
+        p->raw[k] = p->raw[k] / (n * p->sd[k]) + p->l2 * w[k];
+    p->raw[D] /= n;
+    p->worst = largest(p->raw, D + 1);
+    memcpy(g, p->raw, (size_t)(D + 1) * sizeof *g);
+    if (p->L)
+        mi_cholesky_forward(g, p->L, D);
+    g[D] /= p->unit;
+    return loss + p->l2 / 2 * mi_vec_dot(w, w, D);
 }
 
 /* The last N_PAIRS steps s and changes of gradient t, a ring. */
@@ -116,10 +117,10 @@ static void remember(struct history *h, const double *step, double length, const
  * doubling and then halving an interval. Near the minimum the values no longer differ, so a
  * point whose slope is small enough counts as well when the value did not rise beyond
  * rounding. Returns the length, 0 when there is none. */
-static double search(const struct problem *p, const double *theta, const double *step, double value,
+static double search(struct problem *p, const double *theta, const double *step, double value,
                      double slope, double *theta_new, double *g_new, double *value_new)
 {
-    int64_t N = p->D + 1;
+    int64_t N = p->rows.D + 1;
     double low = 0, high = HUGE_VAL, length = 1, rounding = 1e-14 * (1 + fabs(value));
 
     for (int i = 0; i < MAX_STEPS; i++) {
@@ -140,22 +141,10 @@ static double search(const struct problem *p, const double *theta, const double 
     return 0;
 }
 
-/* Fills z [n, D] with the scaled rows. */
-static void scale_rows(double *z, const struct mi_cases *s, const float *x, int64_t D,
-                       const double *mean, const double *sd)
+/* From u [D + 1] to the minimum. Returns the iterations, or -1. */
+static int minimise(struct problem *p, double *u, double *loss)
 {
-    for (int64_t i = 0; i < s->n; i++) {
-        const float *row = x + s->row[i] * D;
-
-        for (int64_t k = 0; k < D; k++)
-            z[i * D + k] = ((double)row[k] - mean[k]) / sd[k];
-    }
-}
-
-/* From theta [D + 1] to the minimum. Returns the iterations, or -1. */
-static int minimise(const struct problem *p, double *theta, double *loss)
-{
-    int64_t N = p->D + 1;
+    int64_t N = p->rows.D + 1;
     double *work = mi_alloc_zero(4 * (size_t)N, sizeof *work);
     double *next = work, *g = work + N, *g_next = work + 2 * N, *step = work + 3 * N;
     struct history h = {.N = N};
@@ -163,50 +152,84 @@ static int minimise(const struct problem *p, double *theta, double *loss)
 
     h.s = mi_alloc_n(2 * N_PAIRS * (size_t)N, sizeof *h.s);
     h.t = h.s + N_PAIRS * N;
-    *loss = evaluate(p, theta, g);
-    for (; i < MAX_ITERATIONS && largest(g, N) > gradient_limit; i++) {
+    *loss = evaluate(p, u, g);
+    for (; i < MAX_ITERATIONS && p->worst > gradient_limit; i++) {
         double length, value;
 
         descend(step, g, &h);
-        length = search(p, theta, step, *loss, mi_vec_dot(g, step, N), next, g_next, &value);
-        if (length <= 0)
+        length = search(p, u, step, *loss, mi_vec_dot(g, step, N), next, g_next, &value);
+        if (length <= 0) {
+            *loss = evaluate(p, u, g);
             break;
+        }
         remember(&h, step, length, g_next, g);
-        memcpy(theta, next, (size_t)N * sizeof *theta);
+        memcpy(u, next, (size_t)N * sizeof *u);
         memcpy(g, g_next, (size_t)N * sizeof *g);
         *loss = value;
     }
     /* A search that found nothing within rounding of the minimum has found the minimum. */
-    if (largest(g, N) > 100 * gradient_limit)
+    if (p->worst > 100 * gradient_limit)
         i = -1;
     mi_free(h.s);
     mi_free(work);
     return i;
 }
 
+/* With w = 0 and b at the share of the positive side, the second derivative is `weight` times
+ * the Gram matrix, and l2: its factor makes the problem round near there, and the first step
+ * Newton's. With fewer rows than columns it costs more than it saves. Floats see no eigenvalue
+ * below 1e-6 of the largest: the diagonal is kept above that. */
+static void scale_problem(struct problem *p, double weight)
+{
+    const int64_t D = p->rows.D, n = p->rows.n;
+    double least = 4e-6 * weight * (double)D, by;
+
+    if (n < D || D > INT_MAX)
+        return;
+    p->L = mi_alloc_n((size_t)D * (size_t)D, sizeof *p->L);
+    by = weight /
+         (double)mi_samples_gram(p->L, &p->rows, n / D >= 32 ? n / D / 16 | 1 : 1, p->mean, p->sd);
+    for (int64_t i = 0; i < D; i++) {
+        for (int64_t k = 0; k <= i; k++)
+            p->L[i * D + k] = (float)(by * (double)p->L[i * D + k]);
+        p->L[i * D + i] += (float)(p->l2 > least ? p->l2 : least);
+    }
+    if (mi_cholesky(p->L, D) < 0) {
+        mi_free(p->L);
+        p->L = NULL;
+    } else {
+        p->unit = sqrt(weight);
+    }
+}
+
 int mi_logistic_fit(struct mi_logistic *out, const struct mi_cases *s, const float *x, int64_t D,
                     double l2, struct mi_error *err)
 {
-    double *mean = mi_alloc_n(2 * (size_t)D, sizeof *mean), *sd = mean + D;
-    double *z = mi_alloc_n((size_t)s->n * (size_t)D, sizeof *z);
-    double *theta = mi_alloc_zero((size_t)D + 1, sizeof *theta);
-    struct problem p = {.y = s->side, .z = z, .n = s->n, .D = D, .l2 = l2};
+    const double share = (double)mi_cases_count(s, 1) / (double)s->n;
+    double *work = mi_alloc_zero(6 * ((size_t)D + 1), sizeof *work), *u = work + 5 * (D + 1);
+    struct problem p = {.rows = {x, s->row, s->n, D},
+                        .side = s->side,
+                        .mean = work,
+                        .sd = work + (D + 1),
+                        .l2 = l2,
+                        .unit = 1,
+                        .theta = work + 2 * (D + 1),
+                        .raw = work + 3 * (D + 1),
+                        .v = work + 4 * (D + 1)};
     int r;
 
-    p.slope = mi_alloc_n((size_t)s->n, sizeof *p.slope);
-    mi_column_scale(mean, sd, s, x, D);
-    scale_rows(z, s, x, D, mean, sd);
-    r = minimise(&p, theta, &out->loss);
+    mi_column_scale(p.mean, p.sd, s, x, D);
+    scale_problem(&p, share * (1 - share));
+    u[D] = p.unit * mi_log(share / (1 - share));
+    r = minimise(&p, u, &out->loss);
     out->iterations = r;
-    out->b = theta[D];
+    out->b = p.theta[D];
     for (int64_t k = 0; k < D; k++) {
-        out->w[k] = theta[k] / sd[k];
-        out->b -= out->w[k] * mean[k];
+        out->w[k] = p.theta[k] / p.sd[k];
+        out->b -= out->w[k] * p.mean[k];
     }
-    mi_free(p.slope);
-    mi_free(theta);
-    mi_free(z);
-    mi_free(mean);
+    mi_free(p.L);
+    mi_free(work);
     if (r < 0)
         return mi_fail(err, MI_EXIT_DATA,
                        "the logistic regression does not converge: give a "

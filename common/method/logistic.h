@@ -4,10 +4,20 @@
  *
  * with y_i = +1 or -1 and z the columns of x, each minus its mean and divided by its standard
  * deviation (over n). The offset b carries no penalty. This is scikit-learn's StandardScaler
- * and LogisticRegression(C = 1 / (n l2)). Solved by L-BFGS (Liu and Nocedal 1989, 10 pairs)
- * with the line search of More and Thuente's conditions found by bisection and interpolation
- * (strong Wolfe), until no entry of the gradient exceeds 1e-9. The problem is strictly convex
- * in w: the solution does not depend on the start. */
+ * and LogisticRegression(C = 1 / (n l2)).
+ *
+ * Solved by L-BFGS (Liu and Nocedal 1989, 10 pairs; strong Wolfe conditions of More and Thuente
+ * by bisection), until no entry of the gradient exceeds 1e-8: the loss is then within
+ * (D + 1) 1e-16 / (2 l2) of the minimum (3e-12 at D = 576, l2 = 0.01). The problem is strictly
+ * convex in w: the solution does not depend on the start.
+ *
+ * With at least as many rows as columns the unknowns are L^T w, with L L^T = share (1 - share)
+ * Gram / n + l2, the second derivative at w = 0 (math/cholesky.h, in floats): 7 to 9 passes over
+ * the rows instead of 130 to 270 on a transformer's activations, for the price of about 15 passes.
+ * Full Newton steps would pay that price each time. A pass reads each row once (math/samples.h).
+ * Memory beside the rows: 4 D^2 + 8 D (n / 1024 + 30) bytes, and 4 D 1040 while the Gram matrix is
+ * made.
+ */
 #ifndef MI_METHOD_LOGISTIC_H
 #define MI_METHOD_LOGISTIC_H
 

@@ -1,40 +1,40 @@
 #include "stats/moments.h"
 
-#include "math/vec.h"
+#include "base/mem.h"
+#include "math/samples.h"
 
 #include <math.h>
 #include <string.h>
 
 void mi_class_means(double *pos, double *neg, const struct mi_cases *s, const float *x, int64_t D)
 {
-    int64_t n_pos = 0;
+    int64_t *row = mi_alloc_n((size_t)s->n, sizeof *row);
 
-    memset(pos, 0, (size_t)D * sizeof *pos);
-    memset(neg, 0, (size_t)D * sizeof *neg);
-    for (int64_t i = 0; i < s->n; i++) {
-        mi_vec_axpy_row(s->side[i] > 0 ? pos : neg, 1, x + s->row[i] * D, D);
-        n_pos += s->side[i] > 0;
+    for (int side = -1; side <= 1; side += 2) {
+        double *mean = side > 0 ? pos : neg;
+        struct mi_samples rows = {x, row, 0, D};
+
+        for (int64_t i = 0; i < s->n; i++)
+            if ((s->side[i] > 0) == (side > 0))
+                row[rows.n++] = s->row[i];
+        memset(mean, 0, (size_t)D * sizeof *mean);
+        mi_samples_sum(mean, &rows);
+        for (int64_t k = 0; k < D; k++)
+            mean[k] /= (double)rows.n;
     }
-    for (int64_t k = 0; k < D; k++) {
-        pos[k] /= (double)n_pos;
-        neg[k] /= (double)(s->n - n_pos);
-    }
+    mi_free(row);
 }
 
 void mi_column_scale(double *mean, double *sd, const struct mi_cases *s, const float *x, int64_t D)
 {
+    const struct mi_samples rows = {x, s->row, s->n, D};
+
     memset(mean, 0, (size_t)D * sizeof *mean);
     memset(sd, 0, (size_t)D * sizeof *sd);
-    for (int64_t i = 0; i < s->n; i++)
-        mi_vec_axpy_row(mean, 1, x + s->row[i] * D, D);
+    mi_samples_sum(mean, &rows);
     for (int64_t k = 0; k < D; k++)
         mean[k] /= (double)s->n;
-    for (int64_t i = 0; i < s->n; i++) {
-        const float *row = x + s->row[i] * D;
-
-        for (int64_t k = 0; k < D; k++)
-            sd[k] += ((double)row[k] - mean[k]) * ((double)row[k] - mean[k]);
-    }
+    mi_samples_spread(sd, &rows, mean);
     for (int64_t k = 0; k < D; k++)
         sd[k] = sd[k] > 0 ? sqrt(sd[k] / (double)s->n) : 1;
 }

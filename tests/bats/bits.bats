@@ -211,6 +211,17 @@ all_same() {
 	[ "$(digest got.mi)" = "$(digest want.mi)" ]
 }
 
+@test "bits: directions and probes" {
+	sizes=
+	local methods=mean-diff,pca-diff,pca-diff-uncentred,pca-center,mass-mean,logistic,random,shuffled
+	sed '15d' p.jsonl | mi-capture -m "$M" --at 'resid_post:*,q:0' --pos all -o a.mi
+	all_same mi-direction fit --method "$methods" a.mi
+	all_same mi-direction fit --method logistic --pool mean a.mi # fewer rows than columns
+	all_same mi-probe fit --method logistic --bootstrap 0 --draws 3 a.mi
+	mi-direction fit --method "$methods" a.mi -o d.mi
+	all_same mi-probe eval --allow-leak --bootstrap 0 --random 3 -d d.mi a.mi
+}
+
 @test "bits: a real model, quantised" {
 	need_model
 	local isa j=1 want=
