@@ -205,7 +205,7 @@ MODEL_smollm2  := models/smollm2.gguf
 STUDY_JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 demo-run: all $(filter models/smollm2.gguf,$(MODEL_FILE))
 	+$(Q)$(MAKE) --no-print-directory -s $(STUDY_JOBS) -f pipelines/honesty/Makefile J=1 \
-	  BIN='$(B)/bin' MODEL='$(MODEL_FILE)' $(if $(FACTS),FACTS='$(FACTS)') $(if $(PROMPTS),PROMPTS='$(PROMPTS)')
+	  BIN='$(B)/bin' MODEL='$(MODEL_FILE)' $(if $(FACTS),FACTS='$(FACTS)') $(if $(PROMPTS),PROMPTS='$(PROMPTS)') $(if $(OUT),OUT='$(OUT)')
 
 # ---- tests ------------------------------------------------------------------
 export ASAN_OPTIONS := exitcode=99:detect_leaks=1:allocator_may_return_null=1
@@ -253,12 +253,11 @@ picture: all
 ## regold: write what the commands of the documents print now into the documents
 regold: all
 	@MI_BIN='$(abspath $(B)/bin)' PYTHON='$(PYTHON)' sh scripts/run-cookbook.sh --regold README.md docs/cookbook.md
-## fixtures: train the model organism anew (half an hour; PYTHON with torch, tokenizers, gguf)
+## fixtures: train a model organism anew in build/organism (half an hour; PYTHON with torch, tokenizers, gguf)
 fixtures:
 	$(PYTHON) fixtures/organism/train.py --threads 1 $(BUILD)/organism
-	$(PYTHON) fixtures/organism/export.py $(BUILD)/organism fixtures/organism/organism.gguf
-	cp $(BUILD)/organism/behaviour.json fixtures/organism/
-	$(PYTHON) fixtures/organism/prompts.py fixtures/organism/prompts
+	$(PYTHON) fixtures/organism/export.py $(BUILD)/organism $(BUILD)/organism/anew.gguf
+	@echo "$(BUILD)/organism/anew.gguf: make demo MODEL=... PROMPTS=fixtures/organism/prompts runs the study on it"
 ## fuzz: build the fuzz targets with clang and run each for FUZZ_TIME seconds (20; 0: build only)
 fuzz:
 	$(AGAIN) MODE=fuzz OPENMP=0 CC=clang WERROR=0 fuzz-run

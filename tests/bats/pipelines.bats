@@ -55,6 +55,13 @@ verdict() {
 	[ "$(cd out && find . -newer ../mark -type f | sort | tr '\n' ' ')" = \
 		"./cosines.mi ./report.html ./transfer.mi " ]
 	digests out | diff one.sum -
+
+	# a folder is of one model and one set of sizes
+	cp "$FIXTURES/organism/organism.gguf" other.gguf
+	! study OUT=out MODEL=other.gguf PROMPTS="$FIXTURES/organism/prompts" 2>err || false
+	grep -q 'made with another model' err
+	! study OUT=out DRAWS=5 2>err || false
+	[ -z "$(find out -newer mark -name '*.mi' ! -name cosines.mi ! -name transfer.mi)" ]
 }
 
 @test "honesty: a model that does not do what it is told: no causal verdict; prompts come from facts" {
