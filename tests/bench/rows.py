@@ -402,6 +402,16 @@ def growth(b):
         b.report.row(what, ", ".join(f"{seconds(*c):.2f} s" for c in cases))
 
 
+def study(b):
+    """The honesty study from nothing, as `make demo` runs it."""
+    command = ["make", "-s", f"-j{b.threads}", "-f", os.path.join(common.top, "pipelines", "honesty", "Makefile"),
+               "J=1", f"BIN={common.tools}", f"MODEL={os.path.abspath(b.model.path)}", f"OUT={b.path('study')}"]
+    b.report.section("The honesty study", "`make demo MODEL=...`: every step of pipelines/honesty at its sizes, one time, steps "
+                     "side by side with one thread each.")
+    found = Run(command)
+    b.report.row("the whole study", f"{found.wall:.0f} s, {found.cpu:.0f} s of processor time", "300 s", found.wall <= 300)
+
+
 ALL = {f.__name__: f for f in (limits, kernels, capture, shared, lengths, decode, steered, sweeps, cold, memory, processes, probes,
-                               growth)}
+                               growth, study)}
 QUICK = ("capture", "sweeps")
