@@ -258,11 +258,15 @@ int mi_json_parse(struct mi_arena *a, const char *text, size_t len, struct mi_va
                   struct mi_error *err)
 {
     json_error_t bad;
+    const char *nul;
     json_t *j;
     int status = check_levels(text, len, err);
 
     if (status < 0)
         return status;
+    nul = memchr(text, 0, len); /* which jansson takes for the end behind a value */
+    if (nul)
+        return mi_fail(err, MI_EXIT_DATA, "not JSON: NUL byte (byte %td)", nul - text);
     j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad);
     if (!j && json_error_code(&bad) == json_error_out_of_memory)
         return mi_fail(err, MI_EXIT_SYS, "out of memory for %zu bytes of JSON", len);

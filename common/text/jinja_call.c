@@ -19,7 +19,8 @@ void mi_jargs_name(struct mi_jrun *run, struct mi_jargs *args, const char *name,
 {
     struct mi_jnamed *at;
 
-    for (size_t i = 0; i < args->n_named; i++) {
+    mi_jwork(run, 32 * args->n_named);
+    for (size_t i = 0; i < args->n_named && !run->failed; i++) {
         if (strcmp(args->named[i].name, name) == 0) {
             mi_jfail(run, "argument '%s' is given twice", name);
             return;

@@ -261,10 +261,10 @@ static struct mi_jv partition(struct mi_jrun *run, struct mi_jv self, const stru
         return self;
     if (by->len == 0)
         return mi_jfail(run, "partition: an empty separator");
-    found = mi_jfind(s, 0, s->len, by);
+    found = mi_jfind(run, s, 0, s->len, by);
     for (at = found; is_last && at != SIZE_MAX && mi_jwork(run, 0);) {
         found = at;
-        at = mi_jfind(s, at + 1, s->len, by);
+        at = mi_jfind(run, s, at + 1, s->len, by);
     }
     if (found == SIZE_MAX) {
         mi_jpush(run, t, is_last ? none : self);

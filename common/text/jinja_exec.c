@@ -87,9 +87,10 @@ static struct mi_jv macro_value(struct mi_jrun *run, struct mi_jscope *scope,
 }
 
 /* The argument of this name, which is taken off; NULL: none. */
-static const struct mi_jv *take_named(struct mi_jargs *args, const char *name)
+static const struct mi_jv *take_named(struct mi_jrun *run, struct mi_jargs *args, const char *name)
 {
-    for (size_t i = 0; i < args->n_named; i++) {
+    mi_jwork(run, 32 * args->n_named);
+    for (size_t i = 0; i < args->n_named && !run->failed; i++) {
         if (args->named[i].name && strcmp(args->named[i].name, name) == 0) {
             args->named[i].name = NULL;
             return &args->named[i].value;
@@ -106,7 +107,7 @@ static void bind_special(struct mi_jrun *run, struct mi_jscope *scope, const str
     struct mi_jv rest = mi_jlist(run, MI_JFORM_TUPLE), named = mi_jdict(run);
 
     if ((m->uses & MI_JUSE_CALLER) && !has_caller) {
-        const struct mi_jv *caller = take_named(args, "caller");
+        const struct mi_jv *caller = take_named(run, args, "caller");
 
         mi_jbind_name(run, scope, MI_JNAME_CALLER,
                       caller ? *caller : mi_jundefined("No caller defined"));
@@ -140,7 +141,7 @@ static void bind_params(struct mi_jrun *run, struct mi_jscope *scope, const stru
     for (size_t i = 0; i < given->n_named; i++)
         mi_jargs_name(run, &args, given->named[i].name, given->named[i].value);
     for (const struct mi_jnode *p = call->macro->params; p && !run->failed; p = p->next, n++) {
-        const struct mi_jv *v = n < args.n ? &args.at[n] : take_named(&args, p->name);
+        const struct mi_jv *v = n < args.n ? &args.at[n] : take_named(run, &args, p->name);
 
         has_caller = has_caller || p->id == MI_JNAME_CALLER;
         if (v)

@@ -244,7 +244,7 @@ bool mi_jcontains(struct mi_jrun *run, struct mi_jv item, struct mi_jv in)
             return false;
         }
         mi_jwork(run, in.as.str->len);
-        return mi_jfind(in.as.str, 0, in.as.str->len, item.as.str) != SIZE_MAX;
+        return mi_jfind(run, in.as.str, 0, in.as.str->len, item.as.str) != SIZE_MAX;
     }
     if (in.kind == MI_JDICT)
         return mi_jget(run, in.as.dict, item) != NULL;

@@ -23,7 +23,7 @@ struct mi_jv mi_jpath(struct mi_jrun *run, struct mi_jv v, struct mi_jv path)
         return mi_jitem(run, v, path);
     s = path.as.str;
     while (at <= s->len && !run->failed) {
-        size_t end = mi_jfind(s, at, s->len, &dot);
+        size_t end = mi_jfind(run, s, at, s->len, &dot);
         struct mi_jv part = mi_jsub(run, s, at, end == SIZE_MAX ? s->len : end);
 
         if (is_number(part.as.str)) {
@@ -201,7 +201,7 @@ static struct mi_jv keys_of(struct mi_jrun *run, struct mi_jv v, struct mi_jv pa
         return keys;
     }
     while (mi_jwork(run, 0)) {
-        size_t end = mi_jfind(paths.as.str, at, paths.as.str->len, &comma);
+        size_t end = mi_jfind(run, paths.as.str, at, paths.as.str->len, &comma);
         size_t to = end == SIZE_MAX ? paths.as.str->len : end;
 
         mi_jpush(run, keys, key_of(run, v, mi_jsub(run, paths.as.str, at, to), with_case));

@@ -12,7 +12,7 @@ struct mi_jv mi_jreplace(struct mi_jrun *run, const struct mi_jstr *s, const str
     if (count == 0)
         return (struct mi_jv){.kind = MI_JSTR, .as.str = s};
     while (count != 0 && mi_jwork(run, 0)) {
-        size_t found = mi_jfind(s, at, s->len, old);
+        size_t found = mi_jfind(run, s, at, s->len, old);
 
         if (found == SIZE_MAX)
             break;
@@ -121,7 +121,7 @@ static int64_t find_in(struct mi_jrun *run, const char *name, struct mi_jv self,
         !range_of(run, s, given[1], given[2], &from, &to))
         return -1;
     mi_jwork(run, to - from);
-    found = mi_jfind(s, from, to, what);
+    found = mi_jfind(run, s, from, to, what);
     for (at = found; is_last && at != SIZE_MAX && mi_jwork(run, 0);) {
         size_t n = 1;
 
@@ -129,7 +129,7 @@ static int64_t find_in(struct mi_jrun *run, const char *name, struct mi_jv self,
         if (at >= s->len)
             break;
         mi_jchar(s, at, &n);
-        at = mi_jfind(s, at + n, to, what);
+        at = mi_jfind(run, s, at + n, to, what);
     }
     if (found == SIZE_MAX)
         return -1;
@@ -174,7 +174,7 @@ static struct mi_jv str_count(struct mi_jrun *run, struct mi_jv self, const stru
         return mi_jint(0);
     if (what->len == 0)
         return mi_jint(mi_jn_chars(&(struct mi_jstr){.at = s->at + from, .len = to - from}) + 1);
-    while ((from = mi_jfind(s, from, to, what)) != SIZE_MAX && mi_jwork(run, 0)) {
+    while ((from = mi_jfind(run, s, from, to, what)) != SIZE_MAX && mi_jwork(run, 0)) {
         from += what->len;
         n++;
     }
@@ -259,7 +259,8 @@ static void split_by(struct mi_jrun *run, struct mi_jv list, const struct mi_jst
 {
     size_t at = 0, found;
 
-    while (most-- != 0 && mi_jwork(run, 0) && (found = mi_jfind(s, at, s->len, by)) != SIZE_MAX) {
+    while (most-- != 0 && mi_jwork(run, 0) &&
+           (found = mi_jfind(run, s, at, s->len, by)) != SIZE_MAX) {
         mi_jpush(run, list, mi_jsub(run, s, at, found));
         at = found + by->len;
     }

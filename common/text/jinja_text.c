@@ -203,7 +203,8 @@ bool mi_jstr_is(struct mi_jv v, const char *s)
            memcmp(v.as.str->at, s, v.as.str->len) == 0;
 }
 
-size_t mi_jfind(const struct mi_jstr *s, size_t from, size_t to, const struct mi_jstr *needle)
+size_t mi_jfind(struct mi_jrun *run, const struct mi_jstr *s, size_t from, size_t to,
+                const struct mi_jstr *needle)
 {
     if (needle->len == 0)
         return from <= to ? from : SIZE_MAX;
@@ -213,6 +214,8 @@ size_t mi_jfind(const struct mi_jstr *s, size_t from, size_t to, const struct mi
         if (!at)
             break;
         from = (size_t)(at - s->at);
+        if (!mi_jwork(run, needle->len))
+            break;
         if (memcmp(at, needle->at, needle->len) == 0)
             return from;
         from++;

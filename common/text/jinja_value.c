@@ -69,14 +69,6 @@ const struct mi_jv *mi_jget(struct mi_jrun *run, const struct mi_jdict *d, struc
     return NULL;
 }
 
-const struct mi_jv *mi_jget_text(const struct mi_jdict *d, const char *key)
-{
-    for (size_t i = 0; i < d->n; i++)
-        if (mi_jstr_is(d->pair[i].key, key))
-            return &d->pair[i].value;
-    return NULL;
-}
-
 void mi_jset(struct mi_jrun *run, struct mi_jdict *d, struct mi_jv key, struct mi_jv value)
 {
     struct mi_jv *old = (struct mi_jv *)mi_jget(run, d, key);
@@ -246,9 +238,11 @@ bool mi_jequal(struct mi_jrun *run, struct mi_jv a, struct mi_jv b)
 {
     bool same;
 
+    if (!mi_jwork(run, 0))
+        return false;
     if (a.kind != b.kind)
         return same_number(a, b);
-    if (!mi_jwork(run, 0) || !mi_jenter(run))
+    if (!mi_jenter(run))
         return false;
     same = same_kind(run, a, b);
     mi_jleave(run);

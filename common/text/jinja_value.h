@@ -168,7 +168,6 @@ struct mi_jv mi_jdict(struct mi_jrun *run);
 void mi_jset(struct mi_jrun *run, struct mi_jdict *d, struct mi_jv key, struct mi_jv value);
 /* NULL: no such key. Keys that Python cannot hash fail. */
 const struct mi_jv *mi_jget(struct mi_jrun *run, const struct mi_jdict *d, struct mi_jv key);
-const struct mi_jv *mi_jget_text(const struct mi_jdict *d, const char *key);
 /* An integer, or a bool as one. */
 bool mi_jas_int(struct mi_jv v, int64_t *out);
 bool mi_jas_real(struct mi_jv v, double *out); /* integers and bools too */
@@ -207,7 +206,8 @@ struct mi_jv mi_jtext_value(struct mi_jrun *run, struct mi_jtext *t);
 int mi_jcompare_str(const struct mi_jstr *a, const struct mi_jstr *b);
 bool mi_jstr_is(struct mi_jv v, const char *s);
 /* The first place of `needle` in s [from, to), SIZE_MAX for none. */
-size_t mi_jfind(const struct mi_jstr *s, size_t from, size_t to, const struct mi_jstr *needle);
+size_t mi_jfind(struct mi_jrun *run, const struct mi_jstr *s, size_t from, size_t to,
+                const struct mi_jstr *needle);
 /* The code point at byte `at` and its length. */
 uint32_t mi_jchar(const struct mi_jstr *s, size_t at, size_t *len);
 int64_t mi_jn_chars(const struct mi_jstr *s);

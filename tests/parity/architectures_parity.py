@@ -6,9 +6,9 @@ Makes the tiny models of fixtures/architectures anew and holds what is committed
 mi-capture on each, as GGUF and as a directory, and compares log-probabilities of every token
 at every position, and every residual stream, with transformers in double precision.
 
-LLAMA_CPP=FOLDER names a folder whose Python package llama_cpp drives llama.cpp (and, where the
-library lies elsewhere, LLAMA_CPP_LIB_PATH its folder): then its first choice is compared too.
-Without it that part is skipped. MODEL is not used."""
+Where LLAMA_CPP is set and the Python package llama-cpp-python is installed (its llama.cpp is
+used; LLAMA_CPP_LIB_PATH names another folder of libraries), the first choice of llama.cpp is
+compared too. Without them that part is skipped. MODEL is not used."""
 
 import json
 import os
@@ -78,7 +78,6 @@ def log_softmax(x):
 # Run by itself, since llama.cpp ends the process where it does not like a file.
 def run_llama(path, tokens, vocab, context):
     """Log-probabilities [P, T, V] of llama.cpp by its C interface."""
-    sys.path.insert(0, os.environ["LLAMA_CPP"])
     import llama_cpp.llama_cpp as c  # noqa: PLC0415
     c.llama_backend_init()
     p = c.llama_model_default_params()
@@ -114,6 +113,12 @@ def ask_llama(folder, name, seed, tokens, context):
                            str(arch.VOCAB), str(context)], check=False,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return np.load(f"{path}.logp.npy") if done.returncode == 0 else None
+
+
+def has_llama_package():
+    done = subprocess.run([sys.executable, __file__, "--llama"], check=False,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return done.returncode == 0
 
 
 def check(name, seed, folder, tool, has_llama):
@@ -158,7 +163,7 @@ def check(name, seed, folder, tool, has_llama):
 
 
 def main(_model, tool, *wanted):
-    has_llama = "LLAMA_CPP" in os.environ
+    has_llama = bool(os.environ.get("LLAMA_CPP")) and has_llama_package()
     arch.torch.set_num_threads(1)
     arch.transformers.logging.set_verbosity_error()
     arch.transformers.logging.disable_progress_bar()
@@ -166,12 +171,16 @@ def main(_model, tool, *wanted):
         good = [check(name, i + 1, folder, tool, has_llama) for i, name in enumerate(arch.MODELS)
                 if not wanted or name in wanted]
     if not has_llama:
-        print("# LLAMA_CPP is not set: llama.cpp is not compared")
+        print("# LLAMA_CPP is not set, or llama-cpp-python not installed: llama.cpp is not compared")
     return 0 if all(good) else 1
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--llama":
+    if sys.argv[1] == "--llama":  # llama_cpp.py in this folder is no part of the package
+        sys.path[:] = [x for x in sys.path if os.path.abspath(x) != HERE]
+        if len(sys.argv) == 2:
+            import llama_cpp.llama_cpp  # noqa: F401
+            sys.exit(0)
         _, _, at, size, length = sys.argv
         np.save(f"{at}.logp.npy", run_llama(f"{at}.none.gguf", np.load(f"{at}.tokens.npy"),
                                             int(size), int(length)))

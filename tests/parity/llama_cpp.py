@@ -11,6 +11,8 @@ import sys
 import numpy as np
 
 SKIPPED = 77
+# A thread more than there are free cores costs it five times the time: they wait spinning.
+THREADS = os.environ.get("OMP_NUM_THREADS", "2")
 
 
 def folder():
@@ -21,6 +23,15 @@ def folder():
             return os.path.abspath(os.path.join(top, sub))
     print("skipped - LLAMA_CPP names no folder with a built llama.cpp (llama-quantize is looked for)")
     sys.exit(SKIPPED)
+
+
+def source():
+    """Where its converter is, of which the folder of programs may be a part; None: nowhere."""
+    top = os.environ.get("LLAMA_CPP", "")
+    for up in ("", "..", "../.."):
+        if top and os.path.exists(os.path.join(top, up, "convert_hf_to_gguf.py")):
+            return os.path.abspath(os.path.join(top, up))
+    return None
 
 
 def call(name, *args, **more):
@@ -43,21 +54,21 @@ def continued(model, text, n):
 def quantise(source, to, kind, imatrix=None, options=()):
     """None, or why it refuses."""
     more = ["--imatrix", imatrix] if imatrix else []
-    out = call("llama-quantize", "--allow-requantize", *more, *options, source, to, kind)
+    out = call("llama-quantize", "--allow-requantize", *more, *options, source, to, kind, THREADS)
     return None if out.returncode == 0 else out.stderr.decode().strip().splitlines()[-1]
 
 
 def importance(model, text, to, n_chunks=4):
     call("llama-imatrix", "-m", model, "-f", text, "-o", to, "--chunks", str(n_chunks), "-c", "512",
-         "-t", "2", check=True)
+         "-t", THREADS, check=True)
 
 
 def windows(model, text, to, n_context, n_chunks):
     """(tokens [chunks, n_context], log-probabilities [chunks, rows, vocabulary]) where row r
     follows token n_context / 2 + r. In steps of a 65,535th of their range, which is at most 16."""
     call("llama-perplexity", "-m", model, "-f", text, "-c", str(n_context), "-b", str(n_context),
-         "--chunks", str(n_chunks), "--kl-divergence-base", to, "-t", "2", "-ctk", "f32", "-ctv",
-         "f32", "-fa", "off", check=True)
+         "--chunks", str(n_chunks), "--kl-divergence-base", to, "-t", THREADS, "-ctk", "f32",
+         "-ctv", "f32", "-fa", "off", check=True)
     with open(to, "rb") as f:
         assert f.read(8) == b"_logits_"
         n_context, n_vocab, n_chunks = (int(x) for x in np.fromfile(f, np.int32, 3))

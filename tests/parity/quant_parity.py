@@ -7,10 +7,11 @@ The model is requantised to each type (with an importance matrix made on the spo
 windows of this project's documents. llama.cpp makes an F32 file of each: log-probabilities must
 be the same on both files, and the most probable token the one that llama.cpp finds on the F32
 file. What llama.cpp makes of the file itself stands beside: there it rounds activations to 8
-bits, so its first token is another one where two are about as probable. Files that hold a type
+bits, so its first token is another one where two are about as probable; how often it agrees with
+itself on the two files says how much of the difference that is. Files that hold a type
 for the first time are compared with transformers on the weights that gguf dequantises, too.
 Tensors whose rows do not suit a type get another: each line says which types were there.
---model-only: the given file as it is. Needs LLAMA_CPP (llama_cpp.py)."""
+--keep (or QUANTISED) keeps the requantised files. --model-only: the given file as it is. Needs LLAMA_CPP (llama_cpp.py)."""
 
 import argparse
 import collections
@@ -27,7 +28,8 @@ import torch
 from run_parity import Report, mi_run
 
 LOGP, SAME_TOP = 1e-3, 0.98
-CONTEXT, CHUNKS = 160, 2
+CONTEXT, CHUNKS = 256, 4
+N_REFERENCE = 2  # windows that transformers runs, too
 TYPES = ("F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q2_K_S Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S "
          "Q5_K_M Q6_K IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ2_M IQ3_XXS IQ3_XS IQ3_S IQ3_M IQ4_NL IQ4_XS "
          "TQ1_0 TQ2_0 MXFP4").split()
@@ -105,14 +107,16 @@ def check_file(path, args, text, folder, report, name):
     ours = np.array([[top[0][0] for top in run["top"][CONTEXT // 2 + 1:]] for run in runs])
     same, same_f32 = (int(np.take_along_axis(x, ours[..., None], -1).sum()) for x in (first, first_f32))
     n, kinds, n_tokens = ours.size, kinds_of(path), ids.size - len(ids)
+    itself = int((first & first_f32).any(-1).sum())
     report(apart == 0, f"{name}: log-probabilities of {n_tokens} tokens differ by {apart:.2g} from those "
                        f"on llama.cpp's F32 weights ({kinds})")
-    report(same_f32 >= SAME_TOP * n, f"{name}: first token of {n} positions: {same_f32} as llama.cpp "
-                                     f"on the weights in F32, {same} as llama.cpp on the file")
+    report(same_f32 >= SAME_TOP * n, f"{name}: first token of {n} positions: {same_f32} ({same_f32 / n:.1%}) "
+                                     f"as llama.cpp on the weights in F32; llama.cpp on the file: {same} "
+                                     f"({same / n:.1%}) as we, {itself} ({itself / n:.1%}) as itself in F32")
     new = {part.split(" ")[0] for part in kinds.split(", ")} - args.seen
     args.seen |= new
     if new and not args.no_transformers:
-        compare_with_transformers(path, ids, runs, report, name)
+        compare_with_transformers(path, ids[:N_REFERENCE], runs[:N_REFERENCE], report, name)
 
 
 def main():
@@ -120,7 +124,8 @@ def main():
     parser.add_argument("model")
     parser.add_argument("bin")
     parser.add_argument("--types", default=",".join(TYPES))
-    parser.add_argument("--keep", help="a folder for the requantised files, which are used again")
+    parser.add_argument("--keep", default=os.environ.get("QUANTISED"),
+                        help="a folder for the requantised files, which are used again")
     parser.add_argument("--model-only", action="store_true")
     parser.add_argument("--no-transformers", action="store_true")
     args = parser.parse_args()

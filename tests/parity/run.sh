@@ -4,8 +4,8 @@
 # the model. PYTHON is used as it is when it has the packages; else an environment is made in
 # the user's cache folder, outside the tree, and kept. SHARED names a folder of real data
 # (chat/, tokenizers/) or the one above its data/, LLAMA_CPP one with a built llama.cpp, GEMMA a
-# model file (gemma_parity.py). What is not there is left out, and that is said. Ends in
-# "N passed, N failed, N skipped".
+# model file (gemma_parity.py), QUANTISED a folder that keeps requantised files. What is not there
+# is left out, and that is said. Ends in "N passed, N failed, N skipped".
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)

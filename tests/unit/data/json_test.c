@@ -187,18 +187,72 @@ static void test_shorten(struct mi_buf *b)
     ok(!strstr(mi_buf_text(b), "..."), "what is short enough is whole");
 }
 
+/* ---- JSONTestSuite --------------------------------------------------------------------- */
+
+static void put_hex(struct mi_buf *b, const char *hex)
+{
+    for (unsigned byte; hex[0] != '-' && sscanf(hex, "%2x", &byte) == 1; hex += 2)
+        mi_buf_add_char(b, (char)byte);
+}
+
+/* What is refused though it is JSON, see data/json.h. */
+static bool is_left_out(const char *name)
+{
+    return strncmp(name, "y_object_duplicated_key", 23) == 0 ||
+           strcmp(name, "y_object_escaped_null_in_key") == 0;
+}
+
+/* Rows of name, repeated unit, count, rest; the name's first letter is the verdict. */
+static void test_suite(struct mi_buf *b)
+{
+    char line[4096], name[128], unit[16], rest[2048];
+    FILE *in = fopen("tests/golden/json/suite.txt", "r");
+    int n_read = 0, n_refused = 0, n_any = 0, n_out = 0, n_bad = 0, count;
+
+    while (in && fgets(line, sizeof line, in)) {
+        struct mi_arena a = {0};
+        struct mi_error err = {0};
+        struct mi_value v;
+        bool read;
+
+        if (sscanf(line, "%127s %15s %d %2047s", name, unit, &count, rest) != 4 || line[0] == '#')
+            continue;
+        mi_buf_clear(b);
+        for (int i = 0; i < count; i++)
+            put_hex(b, unit);
+        put_hex(b, rest);
+        read = mi_json_parse(&a, mi_buf_text(b), b->len, &v, &err) == 0;
+        n_read += name[0] == 'y' && read;
+        n_refused += name[0] == 'n' && !read;
+        n_any += name[0] == 'i';
+        n_out += name[0] == 'y' && !read && is_left_out(name);
+        if (read != (name[0] == 'y') && name[0] != 'i' && !is_left_out(name)) {
+            n_bad++;
+            diag("%s is %s %s", name, read ? "read" : "refused:", err.text);
+        }
+        mi_arena_free(&a);
+    }
+    if (in)
+        fclose(in);
+    ok(n_refused == 188, "JSONTestSuite: %d of 188 are refused", n_refused);
+    ok(n_bad == 0 && n_read == 92 && n_out == 3,
+       "JSONTestSuite: %d of 95 are read; %d have a key twice or with a NUL", n_read, n_out);
+    ok(n_any == 35, "JSONTestSuite: %d of 35 are read or refused", n_any);
+}
+
 int main(void)
 {
     struct mi_arena a = {0};
     struct mi_buf b = {0};
 
-    plan(26 + 25 + 3 + 11 + 3 + 2);
+    plan(26 + 25 + 3 + 11 + 3 + 2 + 3);
     test_same(&a, &b);
     test_refused(&a, &b);
     test_depth(&a);
     test_reals(&b);
     test_tensor_bits(&a, &b);
     test_shorten(&b);
+    test_suite(&b);
     mi_buf_free(&b);
     mi_arena_free(&a);
     return done();

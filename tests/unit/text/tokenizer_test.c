@@ -4,9 +4,7 @@
 #include "../tap.h"
 #include "base/mem.h"
 #include "golden.h"
-
-#include <sys/resource.h>
-#include <time.h>
+#include "hostile.h"
 
 static struct {
     struct mi_token *at;
@@ -223,72 +221,9 @@ static void test_control_merge(void)
     mi_tokenizer_free(&t);
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double time_of(const struct mi_tokenizer *t, const char *unit, size_t len)
-{
-    size_t n = strlen(unit), k = len / n;
-    char *s = mi_alloc(k * n);
-    struct mi_error err = {0};
-    double start;
-
-    for (size_t i = 0; i < k; i++)
-        memcpy(s + i * n, unit, n);
-    start = seconds();
-    if (run(t, s, k * n, true, &err) < 0)
-        diag("%s", err.text);
-    mi_free(s);
-    return seconds() - start;
-}
-
-/* One second a MiB of anything, and no more than in proportion. Sanitizers slow all down. */
-static void test_hostile(const struct mi_tokenizer *t, const char *pre)
-{
-    static const char *const units[] = {"a",
-                                        " ",
-                                        "\n",
-                                        "\xcc\x81",
-                                        "e\xcc\x81\xcc\xa3",
-                                        "\xe4\xb8\xad",
-                                        "1",
-                                        "'",
-                                        "<",
-                                        " \n",
-                                        "<|im_",
-                                        " the",
-                                        "A.",
-                                        "\t ",
-                                        "'s",
-                                        "\xcc\x81\xcc\xa7"};
-    double worst = 0, ratio = 0;
-    const char *slowest = "";
-
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        double one = time_of(t, units[i], 256 << 10), two = time_of(t, units[i], 512 << 10);
-
-        if (two > worst) {
-            worst = two;
-            slowest = units[i];
-        }
-        if (one > 0.2 && two / one > ratio)
-            ratio = two / one;
-    }
-    ok(worst < 5, "%s: 512 KiB of one thing take %.2f s at most (of '%s')", pre, worst,
-       slowest[0] == ' '    ? "space"
-       : slowest[0] == '\n' ? "newline"
-                            : slowest);
-    ok(ratio < 3, "%s: twice the text takes %.1f times as long", pre, ratio);
-}
-
 int main(void)
 {
-    struct rlimit small = {256 << 10, 256 << 10};
+    struct rlimit small = {SMALL_STACK, SMALL_STACK};
     struct mi_arena a = {0};
     struct mi_value all = read_golden(&a, "tests/golden/text/tokenizers.json");
     const struct mi_value *families = mi_get(&all, "families");
