@@ -31,4 +31,5 @@ const struct mi_kernels KERNEL(mi_kernels) = {
     .row_dots = run_row_dots,
     .row_sums = run_row_sums,
     .logit = run_logit,
+    .gram = run_gram,
 };

@@ -13,6 +13,7 @@
 enum {
     MI_TILE_ROWS = 192, /* rows of W that are dequantised into cache at a time, at most */
     MI_TILE_FLOATS = MI_TILE_ROWS * 1024,
+    MI_GRAM_PANEL = 24,  /* columns of the panels that `gram` takes */
     MI_SAMPLE_ROWS = 16, /* rows that the kernels of samples.h take at a time, at most */
 };
 
@@ -111,6 +112,8 @@ struct mi_kernels {
     /* loss[i] = log(1 + exp(-m)), slope[i] = -side[i] / (1 + exp(m)), m = side[i] f[i]; n a
      * multiple of 8. */
     void (*logit)(double *loss, double *slope, const double *f, const double *side, int n);
+    /* C [MI_GRAM_PANEL rows ldc apart] += a^T b of two panels [rows, MI_GRAM_PANEL]. */
+    void (*gram)(double *C, int64_t ldc, const double *a, const double *b, int rows);
 };
 
 extern const struct mi_kernels mi_kernels_portable;

@@ -48,21 +48,6 @@ static double *copy_of(const double *A, int64_t rows, int64_t n)
     return copy;
 }
 
-void mi_gram(double *C, const double *A, int64_t rows, int64_t n)
-{
-    if (!fits(n))
-        return;
-    use_one_thread();
-    if (rows > 0)
-        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)n, (int)rows, 1.0, A, (int)n, 0.0,
-                    C, (int)n);
-    else
-        memset(C, 0, (size_t)n * (size_t)n * sizeof *C);
-    for (int64_t i = 1; i < n; i++)
-        for (int64_t j = 0; j < i; j++)
-            C[i * n + j] = C[j * n + i];
-}
-
 int mi_eigh(double *w, double *V, const double *A, int64_t n)
 {
     if (!fits(n) || !all_finite(A, n * n))

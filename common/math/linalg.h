@@ -14,7 +14,8 @@ enum mi_linalg_status {
     MI_LINALG_SHAPE
 };
 
-/* C[n, n] = A^T A of A [rows, n] (all of C is filled). */
+/* C[n, n] = A^T A of A [rows, n] (all of C is filled). By kernels of our own, in parallel: the
+ * same bits on every instruction set and for any number of threads. */
 void mi_gram(double *C, const double *A, int64_t rows, int64_t n);
 /* Eigenvalues w [n] ascending and eigenvectors V (row i is the vector of w[i]) of the
  * symmetric A [n, n], which is left alone. */

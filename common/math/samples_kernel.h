@@ -177,6 +177,45 @@ static void run_row_sums(double *sum, const float *const *x, int n, const double
         row_sums_all(sum, SUM_PLAIN, x, n, centre, none, D);
 }
 
+/* ---- the Gram matrix in double -------------------------------------------------------- */
+
+enum { GRAM_I = 4, GRAM_J = 3 };
+
+/* C[i][j] += sum_r a[r][i] b[r][j] of GRAM_I x (GRAM_J DV) elements, the sum from 0 row by row;
+ * rows of a and b are MI_GRAM_PANEL apart. */
+ALWAYS_INLINE void gram_tile(double *C, int64_t ldc, const double *a, const double *b, int rows)
+{
+    dv sum[GRAM_I][GRAM_J] = {{{0}}};
+
+    for (int r = 0; r < rows; r++, a += MI_GRAM_PANEL, b += MI_GRAM_PANEL) {
+        dv v[GRAM_J];
+        UNROLL
+        for (int j = 0; j < GRAM_J; j++)
+            v[j] = dv_load(b + j * DV);
+        UNROLL
+        for (int i = 0; i < GRAM_I; i++) {
+            const dv u = dv_set1(a[i]);
+            UNROLL
+            for (int j = 0; j < GRAM_J; j++)
+                sum[i][j] += u * v[j];
+        }
+    }
+    UNROLL
+    for (int i = 0; i < GRAM_I; i++) {
+        UNROLL
+        for (int j = 0; j < GRAM_J; j++)
+            dv_store(C + i * ldc + j * DV, dv_load(C + i * ldc + j * DV) + sum[i][j]);
+    }
+}
+
+/* The same for two panels [rows, MI_GRAM_PANEL]. */
+static void run_gram(double *C, int64_t ldc, const double *a, const double *b, int rows)
+{
+    for (int i = 0; i < MI_GRAM_PANEL; i += GRAM_I)
+        for (int j = 0; j < MI_GRAM_PANEL; j += GRAM_J * DV)
+            gram_tile(C + i * ldc + j, ldc, a + i, b + j, rows);
+}
+
 /* ---- the logistic loss ---------------------------------------------------------------- */
 
 ALWAYS_INLINE iv iv_set1(int64_t x)
