@@ -4,6 +4,7 @@ import re
 import sys
 
 import common
+import estimators
 from common import Run, digest, interleaved, median, spread, tokens_of, tool, together, write_lines
 
 GOALS = {"avx512": (83, 65, 55, 0.65, 40), "avx2": (90, 80, 70, 0.75, 25), "portable": (0, 0, 0, 0.5, 0)}
@@ -324,68 +325,8 @@ def processes(b):
 
 
 def probes(b):
-    """Logistic probes of every layer."""
-    n = 2000 if b.quick else 8000
-    prompts = tokens_of(11, n, 4, 4, b.model.d_vocab)
-    lines = ({"id": str(i), "tokens": p, "label": p[-1] % 2} for i, p in enumerate(prompts))
-    acts = b.path("acts.mi")
-    tool("mi-capture", "-q", "-m", b.model.path, "--no-bos", "--at", "resid_post:*", write_lines(b.path("p.jsonl"), lines), "-o", acts)
-    try:
-        import msgpack
-        import numpy as np
-        import zstandard
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.preprocessing import StandardScaler
-    except ImportError as error:
-        b.report.section("Probes")
-        b.report.row("scikit-learn", "not measured", note=str(error))
-        return
-    b.report.section("Probes", f"Logistic regression, l2 0.01 on standardised columns, every layer, {n} prompts of random tokens with "
-                     "labels that nothing predicts well: `mi-direction fit --method logistic`, reading the stream included. "
-                     "scikit-learn: StandardScaler and LogisticRegression (lbfgs, tolerance 1e-6), rows in memory.")
-
-    def load():
-        rows = [[] for _ in range(b.model.n_layers)]
-        with open(acts, "rb") as file:
-            data = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-            for _, kind, body in msgpack.Unpacker(data, raw=False, strict_map_key=False, max_buffer_size=1 << 30):
-                if kind == "act":
-                    raw = np.frombuffer(body["x"]["data"], np.uint8)
-                    if body["x"].get("shuffle"):  # the first bytes of all numbers, then the second ...
-                        raw = raw.reshape(4, -1).T
-                    rows[body["layer"]].append(np.frombuffer(raw.tobytes(), "<f4"))
-        return [np.stack(r) for r in rows]
-    y = np.array([p[-1] % 2 for p in prompts])
-    x = load()
-
-    def theirs():
-        losses.clear()
-        start = common.time.perf_counter()
-        for rows in x:
-            z = StandardScaler().fit_transform(rows)
-            fit = LogisticRegression(C=1 / (n * 0.01), tol=1e-6, max_iter=5000).fit(z, y)
-            losses.append((z, fit))
-        seconds = common.time.perf_counter() - start
-        values = []
-        for z, fit in losses:
-            margin = (2 * y - 1) * (z @ fit.coef_[0] + fit.intercept_[0])
-            values.append(np.logaddexp(0, -margin).mean() + 0.005 * (fit.coef_ ** 2).sum())
-        losses[:] = values
-        return seconds
-    losses = []
-    out = b.path("logistic.mi")
-    found = interleaved(0, ours=lambda: tool("mi-direction", "fit", "--method", "logistic", acts, "-o", out, threads=b.threads).wall,
-                        theirs=theirs)
-    ratio = median(found["theirs"]) / median(found["ours"])
-    b.report.row("mi-direction fit", f"{spread(found['ours'])} s")
-    b.report.row("scikit-learn", f"{spread(found['theirs'])} s", "ours 15 times", ratio >= 15,
-                 f"ours {ratio:.1f} times; mean objective {sum(losses) / len(losses):.6f}")
-    with open(out, "rb") as file:
-        data = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        own = [body.get("loss") for _, kind, body in msgpack.Unpacker(data, raw=False, strict_map_key=False, max_buffer_size=1 << 30)
-               if kind == "dir"]
-    if own and None not in own:
-        b.report.row("mean objective of mi-direction", f"{sum(own) / len(own):.6f}")
+    """Directions and probes of every layer."""
+    estimators.run(b)
 
 
 def growth(b):
