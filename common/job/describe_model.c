@@ -36,6 +36,24 @@ static void add_text(struct mi_buf *b, const struct mi_gguf *g, const char *labe
         mi_buf_addf(b, "%s: %s\n", label, mi_escape(text, sizeof text, s.at, s.len));
 }
 
+static void add_said(struct mi_buf *b, const char *label, const char *said)
+{
+    char text[MI_CARD_TEXT + 8];
+
+    if (said[0])
+        mi_buf_addf(b, "%s: %s\n", label, mi_escape(text, sizeof text, said, strlen(said)));
+}
+
+/* The same of a directory. */
+static void add_card(struct mi_buf *b, const struct mi_card *c)
+{
+    add_said(b, "name", c->name);
+    add_said(b, "licence", c->licence);
+    add_said(b, "made from", c->made_from);
+    add_said(b, "licence name", c->licence_name);
+    add_said(b, "licence text", c->licence_text);
+}
+
 /* ---- weights ---------------------------------------------------------------- */
 
 enum { MOST_TYPES = 512 }; /* numbers of types are below */
@@ -250,6 +268,8 @@ int mi_describe_model(struct mi_buf *b, struct mi_session *s, int64_t context, s
     add_text(b, &m->file, "licence", "general.license");
     for (size_t i = 0; i < sizeof origin / sizeof *origin; i++)
         add_text(b, &m->file, origin[i].label, origin[i].key);
+    if (m->folder)
+        add_card(b, &m->folder->card);
     if (m->folder)
         mi_buf_addf(b, "format: Hugging Face directory, weights in %zu file%s\n",
                     m->folder->shards.n_files, m->folder->shards.n_files == 1 ? "" : "s");

@@ -150,6 +150,8 @@ int mi_folder_open(struct mi_folder *f, const char *path, struct mi_error *err)
         rc = read_generation(f, err);
     if (rc == 0)
         rc = mi_shards_open(&f->shards, path, err);
+    if (rc == 0)
+        mi_card_read(&f->card, path, &f->config);
     if (rc < 0)
         mi_folder_close(f);
     return rc;

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "data/value.h"
+#include "model/card.h"
 #include "model/shards.h"
 
 #include <stdbool.h>
@@ -29,6 +30,7 @@ struct mi_folder {
     struct mi_shards shards;
     struct mi_value config; /* MI_MAP: of text_config where the model is nested in a larger one */
     bool is_nested;
+    struct mi_card card; /* name and licence */
     struct mi_arena arena;
     int32_t end[MI_FOLDER_MAX_ENDS]; /* ids that end a text: of generation_config, else config */
     int n_ends;

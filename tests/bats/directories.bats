@@ -87,6 +87,31 @@ refused() {
 		"$(mi-view dir2.mi | jq -c 'select(.kind == "run").tokens')" ]
 }
 
+@test "--info shows name and licence, as config.json and README.md have them" {
+	run ! grep -q '^licence\|^name' <(mi-run -m d --info)
+	echo words >d/LICENSE
+	mi-run -m d --info | grep -qx 'licence text: LICENSE'
+	change '._name_or_path = "owner/small"'
+	printf '%s\r\n' --- 'language: en' 'license: "other"' 'license_name: odd' $'license_link: x\e[2J' \
+		'base_model:' '- owner/large' '- owner/larger' --- 'license: mit' >d/README.md
+	mi-run -m d --info >info
+	[ "$(grep -E '^(name|licence|made)' info)" = 'name: owner/small
+licence: other
+made from: owner/large
+licence name: odd
+licence text: x\x1b[2J' ]
+	change '._name_or_path = "/home/me/small"'
+	run ! grep -q '^name' <(mi-run -m d --info)
+	# a README that is none of that
+	for text in '' --- '---\nlicense' '---\nlicense:' '---\nlicense:\n-' '\xff\0000---'; do
+		printf '%b' "$text" >d/README.md
+		mi-run -m d --info | grep -qx 'licence text: LICENSE'
+	done
+	rm d/README.md
+	mkfifo d/README.md
+	mi-run -m d --info | grep -qx 'licence text: LICENSE'
+}
+
 @test "--info shows a directory" {
 	run -0 mi-run -m d --info
 	[[ $output == *"format: Hugging Face directory, weights in 2 files"* ]]
