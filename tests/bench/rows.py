@@ -27,10 +27,11 @@ def kernels(b):
     """Products of the models' shapes, % of P at 512 rows; the rate of reading weights at one row."""
     b.report.section("Products", "`build/release/bench/kernels -i ISA -j N -t TYPE gemm` (512 rows; K x N = 576x576, "
                      "576x1536, 1536x576, 2048x2048; % of P measured between the samples) and `row` (one row; % of B). "
-                     "The tile of accumulators by itself, run alone on one core of a Xeon (Emerald Rapids): 93 % of P with all it "
-                     "reads in the first cache (84 of 91 and 163 of 175 GFLOP/s), 89 % with W in the second (82 and 155), as in a "
-                     "product; the rest of the way to P is the fold of its sums (AVX-512: 77 operations on the multipliers' ports "
-                     "beside the 864 of 36 steps at K = 576). Longer unrolling and other tile sizes measured the same.")
+                     "The tile of accumulators by itself, best of repeated samples on one core of a Xeon (model 207) that others used "
+                     "too: about 93 % of P with all it reads in the first cache (84 of 91 and 163 of 175 GFLOP/s), 89 % with W in "
+                     "the second (82 and 155), as in a product. Counted in the machine code, not by counters, which that machine "
+                     "does not give: AVX-512 folds the sums of a tile in some 77 operations on the multipliers' ports, beside the "
+                     "864 multiply-adds of 36 steps at K = 576. Unrolling by four measured the same.")
     for isa in b.isas:
         for kind in TYPES:
             said = common.bench("kernels", "-i", isa, "-j", b.threads, "-s", "0.05", "-t", kind, "gemm")
