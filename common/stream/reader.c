@@ -130,14 +130,15 @@ static int read_block(struct mi_reader_state *s, struct mi_error *err)
 
     if (length < 0)
         return (int)length;
+    /* The table has 32 bits for either size; a stream without one has no such limit. */
+    if (s->magic.has_table && (length > UINT32_MAX || scan.content > UINT32_MAX))
+        return fail_record(s, err, "a frame of 4 GiB or more in a file with a seek table");
     status = reserve_block(s, scan.content, err);
     if (status < 0)
         return status;
     status = mi_unpack(&s->unpacker, bytes, (size_t)length, s->block, scan.content, err);
     if (status < 0)
         return blame_record(s, err);
-    if (length > UINT32_MAX)
-        return fail_record(s, err, "a frame of more than 4 GiB");
     if (s->magic.has_table)
         mi_seek_add(&s->seek, (uint32_t)length, (uint32_t)scan.content);
     mi_intake_take(&s->intake, (size_t)length);

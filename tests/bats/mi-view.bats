@@ -299,6 +299,25 @@ digest() {
 	nothing_left x
 }
 
+@test "mi-view: a record of 5 GiB is refused by its limit, or for want of memory" {
+	need python3
+	# the header's frame of a stream without a table, then 5 GiB of zeros: four bytes per 128 KiB
+	mi-view --encode "$GOLDEN/stream/tiny.jsonl" | python3 -c '
+import struct, sys
+data = sys.stdin.buffer.read()
+head = data[:data.index(b"\x28\xb5\x2f\xfd", 24)]
+blocks = 5 << 13
+sys.stdout.buffer.write(head + b"\x28\xb5\x2f\xfd\xc4\x50" + struct.pack("<Q", 5 << 30) +
+                        b"\x02\0\x10\0" * (blocks - 1) + b"\x03\0\x10\0" + bytes(4))' >five.mi
+	[ "$(stat -c %s five.mi)" -lt 200000 ]
+	run_clean 3 mi-view --check five.mi
+	says "record 1 (byte "
+	says "claims 5368709120 bytes; the limit is 1073741824"
+	not_under_asan "address space is limited here"
+	(ulimit -v 3000000 && run_clean 4 mi-view --check --max-record 6G five.mi &&
+		says "out of memory for a block of 5368709120 bytes")
+}
+
 @test "mi-view: names that are hostile to a terminal are shown escaped" {
 	name=$'bad\e[31mname\n.mi'
 	printf 'x' >"$name"
