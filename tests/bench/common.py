@@ -42,6 +42,30 @@ def bench(name, *arguments):
     return Run([os.path.join(benches, name), *map(str, arguments)]).said
 
 
+# Functions of the tools by what they do, for samples of the processor; the first that fits.
+WORK = (("products", r"(tile_packed|run_many|few_MI|run_few|dot_rows)"), ("unpacking", r"pack_MI"),
+        ("attention", r"(tile_plain|run_mix|run_attend|run_scores|run_dot|run_divide|pack_|order_heads|rope)"),
+        ("scores of tokens", r"(compute_entropy|mi_score|run_top|run_exp_sum)"),
+        ("threads", r"libgomp|GOMP|gomp"), ("system", r"\[k\]"))
+
+
+def samples(command, path, isa=None):
+    """(share of the processor's time by kind of work, all of that time), or None without perf."""
+    env = {"OMP_WAIT_POLICY": "passive", **({"MI_ISA": isa} if isa else {})}
+    try:
+        run = Run(["perf", "record", "-q", "-o", path, *map(str, command)], env=env)
+        said = Run(["perf", "report", "-i", path, "--no-children", "--stdio", "-F", "overhead,dso,symbol"]).said
+    except (OSError, RuntimeError):
+        return None
+    shares = {}
+    for line in said.splitlines():
+        found = re.match(r" +([\d.]+)% +(.*)", line)
+        if found:
+            kind = next((k for k, pattern in WORK if re.search(pattern, found.group(2))), "rest")
+            shares[kind] = shares.get(kind, 0) + float(found.group(1)) / 100
+    return shares, run.cpu
+
+
 def together(commands):
     """Seconds until the last of several processes that run at once is done."""
     start = time.perf_counter()

@@ -284,10 +284,46 @@ def sweep(b, length, at, pos, n):
         if "lens" in found:
             ratio = median(found["lens"]) / median(found[isa])
             goal = GOALS[isa][4] if at.startswith("resid") else 0
+            least = minimal(b, length, at) / median(found[f"P {isa}"])
             b.report.row("beside TransformerLens", f"{spread(found['lens'])} s", f"{goal} times" if goal else "",
-                         ratio >= goal if goal else None, f"ours {ratio:.1f} times")
+                         ratio >= goal if goal else None, f"ours {ratio:.1f} times; the least work at all of P would be "
+                         f"{median(found['lens']) / least:.0f} times")
     ratio = median(found["alone"]) / median(found[b.isas[0]])
     b.report.row("our own, one variant a call", f"{spread(found['alone'])} s", "3.5 times", ratio >= 3.5, f"{ratio:.2f} times")
+
+
+def where(b):
+    """What the processors did in the jobs above, by samples of perf, and how fast the products ran meanwhile."""
+    b.report.section("Where the time goes", "Samples of `perf record` over whole processes on the fastest instruction set, all threads. "
+                     "Products: the tiles of accumulators alone, without the unpacking of quantised weights; their rate: all "
+                     "operations with weights over the time in them, as a share of P before and after. End to end a job reaches that rate times "
+                     "the share of products. One sequence reads each weight once a token: there the bytes count.")
+    isa, vocab = b.isas[0], 2.0 * b.model.d_model * b.model.d_vocab
+    weights = 2.0 * b.model.block * b.model.n_layers
+    prompts = tokens_of(1, 200, 8, 64, b.model.d_vocab)
+    long = tokens_of(512, 4, 512, 512, b.model.d_vocab)
+    one = write_lines(b.path("one.jsonl"), ({"tokens": p} for p in tokens_of(4, 1, 16, 16, b.model.d_vocab)))
+    many = write_lines(b.path("16.jsonl"), ({"tokens": p} for p in tokens_of(4, 16, 16, 16, b.model.d_vocab)))
+    pair = pair_of(b, 9)[2]
+    run = ["mi-run", "-q", "-m", b.model.path, "--no-bos", "-n", 96, "--temperature", 0, "-o", b.path("x.mi")]
+    jobs = (("capture of 200 prompts", capture_command(b, write_lines(b.path("p.jsonl"), ({"tokens": p} for p in prompts)),
+                                                       b.path("x.mi")), weights * sum(map(len, prompts))),
+            ("4 prompts of 512 tokens", capture_command(b, write_lines(b.path("l.jsonl"), ({"tokens": p} for p in long)),
+                                                        b.path("x.mi")), weights * 4 * 512),
+            ("sweep of 9 tokens", sweep_command(b, pair, "resid_post:*", "all", b.path("x.mi")),
+             minimal(b, 9, "resid_post:*") + vocab * 9 * b.model.n_layers),
+            ("16 sequences at once", [*run, many], (weights + vocab) * 16 * 112),
+            ("one sequence", [*run, one], 0))
+    for name, command, work in jobs:
+        before = b.peak(isa)
+        found = common.samples([os.path.join(common.tools, command[0]), *command[1:], "-j", b.threads], b.path("perf"), isa)
+        if not found:
+            b.report.row(name, "not measured", note="there is no perf here")
+            return
+        shares, cpu = found
+        rate = work / (shares.get("products", 0) * cpu) * b.threads / ((before + b.peak(isa)) / 2) if work else 0
+        b.report.row(name, ", ".join(f"{k} {percent(v)}" for k, v in sorted(shares.items(), key=lambda x: -x[1]) if v >= 0.005),
+                     note=f"products at {percent(rate)} of P" if rate else "")
 
 
 def cold(b):
@@ -365,6 +401,6 @@ def study(b):
     b.report.row("the whole study", f"{found.wall:.0f} s, {found.cpu:.0f} s of processor time", "300 s", found.wall <= 300)
 
 
-ALL = {f.__name__: f for f in (limits, kernels, capture, shared, lengths, decode, steered, sweeps, cold, memory, processes, probes,
+ALL = {f.__name__: f for f in (limits, kernels, capture, shared, lengths, decode, steered, sweeps, where, cold, memory, processes, probes,
                                growth, study)}
 QUICK = ("capture", "sweeps")
