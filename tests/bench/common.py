@@ -14,7 +14,7 @@ benches = os.path.normpath(os.path.join(tools, "..", "bench"))
 
 
 class Run:
-    """A finished process: seconds on the wall, of the processor, peak bytes, what it said."""
+    """A finished process: seconds on the wall, of the processor, what it said."""
 
     def __init__(self, command, env=None, stdin=None):
         start = time.perf_counter()
@@ -26,7 +26,6 @@ class Run:
         child.stdout.close()
         self.wall = time.perf_counter() - start
         self.cpu = usage.ru_utime + usage.ru_stime
-        self.peak = usage.ru_maxrss * 1024
         if status:
             raise RuntimeError(f"{' '.join(command)}: exit {child.returncode}\n{self.said[-2000:]}")
 

@@ -1,12 +1,12 @@
 /* kernels: how near the kernels come to what the machine can do.
  *
- *     build/release/bench/kernels [-j threads] [-i isa] [-t type] [-s seconds] [WHAT]
+ *     build/release/bench/kernels [-j threads] [-i isa] [-t type] [-s seconds] [-c] [WHAT]
  *
  * WHAT is gemm, row, attention or peak; without it the first three.
  * peak: the multiply-add peak alone, GFLOP/s. Matrix products: % of that peak, on as many
  * threads. One row: GB/s of weight bytes, and % of the measured memory read bandwidth.
  * Weights rotate over a pool that is larger than the caches, so that they come from memory,
- * as in a model. The limit is measured again beside each sample, and medians are printed:
+ * as in a model; with -c each is used again and again, and so comes from a cache. The limit is measured again beside each sample, and medians are printed:
  * other work on the machine then falls on both. One thread is timed by its own processor
  * time, several by the clock on the wall. */
 #include "math/kernels.h"
@@ -148,6 +148,7 @@ struct bench {
     unsigned char *pool;
     float *X, *Y;
     int threads;
+    bool is_near; /* the same matrix each time, from a cache */
     size_t turn;
 };
 
@@ -156,7 +157,7 @@ static struct mi_matrix next_matrix(struct bench *b, const struct mi_qtype_info 
     struct mi_matrix W = {NULL, t->type, n, k, (size_t)(k / t->block_elements * t->block_bytes)};
     size_t bytes = W.row_bytes * (size_t)n;
 
-    W.data = b->pool + b->turn++ % (pool_bytes / bytes) * bytes;
+    W.data = b->pool + (b->is_near ? 0 : b->turn++ % (pool_bytes / bytes) * bytes);
     return W;
 }
 
@@ -338,8 +339,9 @@ int main(int argc, char **argv)
     /* The OpenMP library reads this before main; threads that spin would starve each other. */
     if (!getenv("OMP_WAIT_POLICY") && setenv("OMP_WAIT_POLICY", "passive", 1) == 0)
         execv("/proc/self/exe", argv);
-    while ((option = getopt(argc, argv, "j:i:t:s:")) != -1)
+    while ((option = getopt(argc, argv, "cj:i:t:s:")) != -1)
         switch (option) {
+        case 'c': b.is_near = true; break;
         case 'j': b.threads = atoi(optarg); break;
         case 'i': isa = optarg; break;
         case 's': seconds = atof(optarg); break;

@@ -26,7 +26,8 @@ def limits(b):
 def kernels(b):
     """Products of the models' shapes, % of P at 512 rows; the rate of reading weights at one row."""
     b.report.section("Products", "`build/release/bench/kernels -i ISA -j N -t TYPE gemm` (512 rows; K x N = 576x576, "
-                     "576x1536, 1536x576, 2048x2048; % of P measured between the samples) and `row` (one row; % of B). "
+                     "576x1536, 1536x576, 2048x2048; % of P measured between the samples) and `row` (one row; % of B; `-c`: the same "
+                     "weights again and again, so that what is left is the work on them). "
                      "The tile of accumulators by itself, best of repeated samples on one core of a Xeon (model 207) that others used "
                      "too: about 93 % of P with all it reads in the first cache (84 of 91 and 163 of 175 GFLOP/s), 89 % with W in "
                      "the second (82 and 155), as in a product. Counted in the machine code, not by counters, which that machine "
@@ -40,9 +41,10 @@ def kernels(b):
             b.report.row(f"512 rows, {kind}, {isa}", f"{' '.join(f'{x:.0f}' for x in shares)} % of P",
                          f"{GOALS[isa][0]} %", median(shares) >= GOALS[isa][0])
     for kind in TYPES:
-        said = common.bench("kernels", "-i", b.isas[0], "-j", b.threads, "-s", "0.05", "-t", kind, "row")
-        line = next(x for x in said.splitlines() if x.startswith(kind))
-        b.report.row(f"one row, {kind}, {b.isas[0]}", "; ".join(x.strip() for x in line.split("|")[1:]) + " of B")
+        for more, what in ((), ""), (("-c",), ", weights in a cache"):
+            said = common.bench("kernels", "-i", b.isas[0], "-j", b.threads, "-s", "0.05", "-t", kind, *more, "row")
+            line = next(x for x in said.splitlines() if x.startswith(kind))
+            b.report.row(f"one row, {kind}, {b.isas[0]}{what}", "; ".join(x.strip() for x in line.split("|")[1:]) + " of B")
 
 
 def capture_command(b, path, out, *more):
@@ -158,7 +160,10 @@ def decode(b):
     path = write_lines(b.path("one.jsonl"), ({"tokens": p} for p in prompt))
     b.report.section("One sequence", "`mi-run -n 96 --temperature 0` after 16 tokens; scores of every token are computed and written. "
                      "llama.cpp: `llama-bench -p 0 -n 96`. % of B: bytes of the file a token. 4-bit K types of this model are "
-                     "in part other types, since its rows are no multiple of 256.")
+                     "in part other types, since its rows are no multiple of 256. What limits quantised types is work, not memory: "
+                     "their rows of Products come from a cache hardly faster than from memory. Each weight becomes the exact float, "
+                     "16 to an AVX-512 register, and is multiplied by a float; llama.cpp rounds x to 8 bits and multiplies "
+                     "bytes, 64 to an instruction. F32 and F16, which take no unpacking, go at the rate of memory.")
     bench = llama_tool(b, "llama-bench")
     goals = {"F32": 0.75, "F16": 0.75}
     ratios = {"Q8_0": 1.1, "Q4_0": 1.0, "as it is": 1.0, "Q4_K_S": 0.7, "Q6_K": 0.7}
@@ -235,7 +240,9 @@ def sweeps(b):
     b.report.section("Sweeps", "Whole processes of `mi-patch --metric logit_diff` over one pair of random tokens that differ everywhere. "
                      "Least work: of every variant the tokens from its position on through the blocks behind its site, at 0.65 P "
                      "(AVX-512) or 0.75 P (AVX2). TransformerLens: `run_with_hooks`, one variant a call, as its "
-                     "own patching functions do, on every logit; a sample of 12 variants, times their number. Our own, one a "
+                     "own patching functions do, on every logit; a sample of 12 variants, times their number. Its cost is mostly a call's own "
+                     "and grows slower than the work, so the ratio falls with the length; what it would be if the least work took "
+                     "place at all of P stands beside it. Our own, one a "
                      "call: a whole pass and the last row's logits (`bench/forward -n TOKENS`), times their number.")
     for length in (9,) if b.quick else (9, 16, 32):
         sweep(b, length, "resid_post:*", "all", b.model.n_layers * length)
@@ -345,11 +352,12 @@ def cold(b):
 
 
 def memory(b):
-    b.report.section("Memory", "Peak of `mi-capture --at 'resid_post:*' --pos last` (the mapped file counts).")
+    b.report.section("Memory", "Peak of `mi-capture --at 'resid_post:*' --pos last` (the mapped file counts), as `-v` says.")
     peaks = []
     for n in (100, 1000):
         path = write_lines(b.path("m.jsonl"), ({"tokens": p} for p in tokens_of(8, n, 8, 64, b.model.d_vocab)))
-        peaks.append(tool(*capture_command(b, path, b.path("m.mi")), threads=b.threads).peak)
+        said = tool(*(x for x in capture_command(b, path, b.path("m.mi"), "-v")), threads=b.threads).said
+        peaks.append(float(re.search(r"peak (\d+) MiB", said).group(1)) * 2**20)
         b.report.row(f"{n} prompts", f"{peaks[-1] / 2**20:.0f} MiB", f"file + 150 MiB = {b.model.bytes / 2**20 + 150:.0f} MiB",
                      peaks[-1] <= b.model.bytes + 150 * 2**20)
     b.report.row("ten times the prompts", f"{peaks[1] / peaks[0]:.2f} times the peak", "the same", peaks[1] < 1.05 * peaks[0])
