@@ -211,10 +211,13 @@ static void register_map(const struct mi_map *m)
 
 int mi_map_open(struct mi_map *m, const char *path, struct mi_error *err)
 {
+    struct stat st;
     void *p;
     int r;
 
     *m = (struct mi_map){0};
+    if (path && stat(path, &st) == 0 && S_ISFIFO(st.st_mode)) /* opening would wait for a writer */
+        return mi_fail(err, MI_EXIT_DATA, "'%s' is not a regular file", mi_quote(path));
     r = mi_in_open(&m->in, path, err);
     if (r < 0)
         return r;

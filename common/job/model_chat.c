@@ -1,7 +1,8 @@
 #include "job/model_chat.h"
 
+#include "base/escape.h"
 #include "base/mem.h"
-#include "job/model_text.h"
+#include "model/folder_templates.h"
 
 #include <string.h>
 
@@ -10,6 +11,7 @@ enum { MAX_NAMED = 64 };
 /* What a struct mi_chat_model refers to. */
 struct texts {
     struct mi_buf source;
+    bool has_source;
     char *bos, *eos, *unk, *pad;
     struct named {
         char *name, *source;
@@ -35,29 +37,69 @@ static char *token_of_key(const struct mi_model *m, const struct mi_tokenizer *t
     return !m->folder && mi_gguf_int(&m->file, key, &id) ? token_text(t, id) : NULL;
 }
 
-/* Templates beside the default one: tokenizer.chat_template.NAME. */
-static void read_named(struct texts *x, const struct mi_gguf *g)
+/* Takes over `name`; false where there are too many. */
+static bool add_named(struct texts *x, char *name, const char *at, size_t len)
 {
-    static const char prefix[] = "tokenizer.chat_template.";
+    if (x->n_named == MAX_NAMED) {
+        mi_free(name);
+        return false;
+    }
+    x->own[x->n_named] = (struct named){name, mi_strndup(at, len)};
+    x->named[x->n_named] = (struct mi_chat_named){name, x->own[x->n_named].source};
+    x->n_named++;
+    return true;
+}
+
+/* tokenizer.chat_template, and tokenizer.chat_template.NAME beside it. */
+static int read_file(struct texts *x, const struct mi_gguf *g, struct mi_error *err)
+{
+    static const char prefix[] = "tokenizer.chat_template";
     size_t n = sizeof prefix - 1;
 
-    for (size_t i = 0; i < g->n_values && x->n_named < MAX_NAMED; i++) {
+    for (size_t i = 0; i < g->n_values; i++) {
         const struct mi_gguf_string *key = &g->value[i].key;
         struct mi_gguf_string s;
         char *name;
 
-        if (key->len <= n || memcmp(key->at, prefix, n) != 0)
+        if (key->len < n || memcmp(key->at, prefix, n) != 0 || (key->len > n && key->at[n] != '.'))
             continue;
         name = mi_strndup(key->at, key->len);
-        if (!mi_gguf_text(g, name, &s)) {
+        if (!mi_gguf_text(g, name, &s) || memchr(s.at, '\0', s.len)) {
+            mi_fail(err, MI_EXIT_DATA, "'%.80s' is no text, or has a NUL byte", mi_quote(name));
             mi_free(name);
+            return -MI_EXIT_DATA;
+        }
+        if (key->len == n) {
+            mi_free(name);
+            x->has_source = true;
+            mi_buf_add(&x->source, s.at, s.len);
             continue;
         }
-        memmove(name, name + n, key->len - n + 1);
-        x->own[x->n_named] = (struct named){name, mi_strndup(s.at, s.len)};
-        x->named[x->n_named] = (struct mi_chat_named){name, x->own[x->n_named].source};
-        x->n_named++;
+        memmove(name, name + n + 1, key->len - n);
+        if (!add_named(x, name, s.at, s.len))
+            break;
     }
+    return 0;
+}
+
+static int read_folder(struct texts *x, const struct mi_folder *f, struct mi_error *err)
+{
+    struct mi_folder_templates list;
+    int r = mi_folder_templates(f, &list, err);
+
+    for (size_t i = 0; i < list.n && r == 0; i++) {
+        const struct mi_buf *text = &list.item[i].text;
+        const char *at = text->len ? text->data : "";
+
+        if (strcmp(list.item[i].name, "default") == 0) {
+            x->has_source = true;
+            mi_buf_add(&x->source, at, text->len);
+        } else {
+            add_named(x, mi_strdup(list.item[i].name), at, text->len);
+        }
+    }
+    mi_folder_templates_free(&list);
+    return r;
 }
 
 static void free_texts(struct texts *x)
@@ -85,19 +127,17 @@ int mi_model_chat_open(struct mi_chat_template *t, const struct mi_model *m,
     int r = date ? mi_chat_date(date, &now, err) : 0;
 
     if (r == 0)
-        r = mi_model_text_template(m, &x.source, err);
-    if (r >= 0) {
-        struct mi_chat_model model = {.source = r > 0 ? mi_buf_text(&x.source) : NULL,
+        r = m->folder ? read_folder(&x, m->folder, err) : read_file(&x, &m->file, err);
+    if (r == 0) {
+        struct mi_chat_model model = {.source = x.has_source ? mi_buf_text(&x.source) : NULL,
                                       .named = x.named,
+                                      .n_named = x.n_named,
                                       .bos = x.bos,
                                       .eos = x.eos,
                                       .unk = x.unk,
                                       .pad = x.pad,
                                       .now = now};
 
-        if (!m->folder)
-            read_named(&x, &m->file);
-        model.n_named = x.n_named;
         r = mi_chat_open(t, name, &model, err);
     }
     free_texts(&x);

@@ -7,8 +7,9 @@
 #include "text/tokenizer.h"
 
 /* Opens the template `name` (as mi_chat_open takes it) with what the model has: its default
- * template, the named ones of a GGUF file (tokenizer.chat_template.NAME), the spellings of its
- * special tokens. `date`: of mi_chat_date, or NULL. */
+ * template, the named ones (tokenizer.chat_template.NAME of a GGUF file; of a directory see
+ * model/folder_templates.h), the spellings of its special tokens. `date`: of mi_chat_date, or
+ * NULL. */
 int mi_model_chat_open(struct mi_chat_template *t, const struct mi_model *m,
                        const struct mi_tokenizer *tokenizer, const char *name, const char *date,
                        struct mi_error *err) MI_MUST_USE;

@@ -25,15 +25,3 @@ int mi_model_text_tokenizer(struct mi_tokenizer *t, const struct mi_model *m, st
 {
     return m->folder ? read_folder(t, m->folder, err) : mi_vocabulary_tokenizer(t, &m->file, err);
 }
-
-int mi_model_text_template(const struct mi_model *m, struct mi_buf *out, struct mi_error *err)
-{
-    struct mi_gguf_string s;
-
-    if (m->folder)
-        return mi_folder_template(m->folder, out, err);
-    if (!mi_gguf_text(&m->file, "tokenizer.chat_template", &s))
-        return 0;
-    mi_buf_add(out, s.at, s.len);
-    return 1;
-}

@@ -233,6 +233,7 @@ static int read_sizes(struct mi_reading *r, struct mi_config *c)
     struct mi_dims *d = &c->dims;
     int rc = mi_reading_size(r, "block_count", -1, 1, MI_MAX_LAYERS, &d->n_layers);
 
+    r->n_layers = rc == 0 ? d->n_layers : 0;
     if (rc == 0)
         rc = mi_reading_size(r, "embedding_length", -1, 1, 1 << 16, &d->d_model);
     if (rc == 0)

@@ -15,7 +15,8 @@ const struct mi_value *mi_reading_find(const struct mi_reading *r, const char *s
 {
     const struct mi_value *v = mi_get(&r->s->keys, suffix);
 
-    if (!mi_is(v, MI_ARRAY) || v->as.array.n == 0)
+    if (!mi_is(v, MI_ARRAY) || v->as.array.n == 0 ||
+        (r->n_layers && v->as.array.n != (size_t)r->n_layers))
         return v;
     for (size_t i = 1; i < v->as.array.n; i++)
         if (!mi_value_equal(&v->as.array.item[i], &v->as.array.item[0]))
@@ -110,7 +111,7 @@ bool mi_reading_flags(struct mi_reading *r, const char *suffix, int n, bool *out
 {
     const struct mi_value *v = mi_get(&r->s->keys, suffix);
 
-    if (!mi_is(v, MI_ARRAY) || v->as.array.n < (size_t)n)
+    if (!mi_is(v, MI_ARRAY) || v->as.array.n != (size_t)n)
         return false;
     for (int i = 0; i < n; i++) {
         const struct mi_value *x = &v->as.array.item[i];

@@ -9,12 +9,14 @@ struct mi_reading {
     const struct mi_store *s;
     const struct mi_architecture *a;
     struct mi_error *err;
+    int n_layers; /* 0 before it is known; what is said by layer is said of so many */
     char key[96];
 };
 
 /* "llama.block_count" for "block_count", as GGUF has it. */
 const char *mi_reading_key(struct mi_reading *r, const char *suffix);
-/* The value of a key; an array of equal elements counts as its element. NULL: not there. */
+/* The value of a key; an array of equal elements, one a layer, counts as its element. NULL: not
+ * there. */
 const struct mi_value *mi_reading_find(const struct mi_reading *r, const char *suffix);
 /* Integer in [least, most]; absent: `otherwise`, or a failure where that is negative. */
 int mi_reading_size(struct mi_reading *r, const char *suffix, int otherwise, int least, int most,
@@ -29,7 +31,7 @@ int mi_reading_flag(struct mi_reading *r, const char *suffix, bool otherwise,
                     bool *out) MI_MUST_USE;
 /* A string, "" where it is absent. */
 int mi_reading_text(struct mi_reading *r, const char *suffix, const char **out) MI_MUST_USE;
-/* A flag for each of n layers, out [n]; false where the key is absent or no array. */
+/* A flag for each of n layers, out [n]; false where the key is absent or no array of n. */
 bool mi_reading_flags(struct mi_reading *r, const char *suffix, int n, bool *out);
 /* Refuses keys that ask for a computation that the common block has not. */
 int mi_reading_refuse(struct mi_reading *r) MI_MUST_USE;

@@ -3,7 +3,7 @@
 
 #include "base/escape.h"
 #include "data/json.h"
-#include "data/pull.h"
+#include "model/folder_templates.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +145,8 @@ int mi_folder_open(struct mi_folder *f, const char *path, struct mi_error *err)
     for (int i = 0; i < MI_FOLDER_PARTS && rc == 0; i++)
         rc = open_part(f, (enum mi_folder_part)i, path, err);
     if (rc == 0)
+        rc = mi_folder_extras_open(f, path, err);
+    if (rc == 0)
         rc = read_config(f, err);
     if (rc == 0)
         rc = read_generation(f, err);
@@ -161,82 +163,10 @@ void mi_folder_close(struct mi_folder *f)
 {
     for (int i = 0; i < MI_FOLDER_PARTS; i++)
         mi_map_close(&f->part[i]);
+    mi_folder_extras_close(f);
     mi_shards_close(&f->shards);
     mi_arena_free(&f->arena);
     *f = (struct mi_folder){0};
-}
-
-/* ---- the template ----------------------------------------------------------------- */
-
-/* One {"name", "template"} of a list: appended when it is the default one. */
-static int read_named(struct mi_pull *p, struct mi_buf *out, bool *is_found)
-{
-    struct mi_buf text = {0};
-    struct mi_pull_string s;
-    bool is_default = false;
-    int rc = mi_pull_enter(p, '{');
-
-    while (rc == 0 && (rc = mi_pull_next(p)) > 0) {
-        bool is_name = mi_pull_is(&p->key, "name"), is_text = mi_pull_is(&p->key, "template");
-
-        rc = is_name || is_text ? mi_pull_take_string(p, &s) : mi_pull_skip(p);
-        if (rc == 0 && is_name)
-            is_default = mi_pull_is(&s, "default");
-        if (rc == 0 && is_text && s.len > 0)
-            mi_buf_add(&text, s.at, s.len);
-    }
-    if (rc == 0 && is_default && !*is_found) {
-        *is_found = true;
-        mi_buf_add(out, text.data ? text.data : "", text.len);
-    }
-    mi_buf_free(&text);
-    return rc;
-}
-
-static int read_template(struct mi_pull *p, struct mi_buf *out, bool *is_found)
-{
-    struct mi_pull_string s;
-    int kind = mi_pull_peek(p), rc;
-
-    if (kind == MI_PULL_ARRAY) {
-        rc = mi_pull_enter(p, '[');
-        while (rc == 0 && (rc = mi_pull_next(p)) > 0)
-            rc = read_named(p, out, is_found);
-        return rc;
-    }
-    if (kind != MI_PULL_STRING)
-        return mi_pull_skip(p);
-    rc = mi_pull_take_string(p, &s);
-    if (rc == 0 && !*is_found) {
-        *is_found = true;
-        mi_buf_add(out, s.len ? s.at : "", s.len);
-    }
-    return rc;
-}
-
-int mi_folder_template(const struct mi_folder *f, struct mi_buf *out, struct mi_error *err)
-{
-    const struct mi_map *own = &f->part[MI_FOLDER_TEMPLATE];
-    const struct mi_map *config = &f->part[MI_FOLDER_TOKENIZER_CONFIG];
-    bool is_found = false;
-    struct mi_pull p;
-    int rc;
-
-    if (own->data) {
-        mi_buf_add(out, own->data, own->size);
-        return 1;
-    }
-    if (!config->data)
-        return 0;
-    mi_pull_init(&p, (const char *)config->data, config->size, err);
-    rc = mi_pull_enter(&p, '{');
-    while (rc == 0 && (rc = mi_pull_next(&p)) > 0)
-        rc = mi_pull_is(&p.key, "chat_template") ? read_template(&p, out, &is_found)
-                                                 : mi_pull_skip(&p);
-    if (rc == 0)
-        rc = mi_pull_end(&p);
-    mi_pull_free(&p);
-    return rc < 0 ? mi_fail_in(err, "'%s'", parts[MI_FOLDER_TOKENIZER_CONFIG].name) : is_found;
 }
 
 /* ---- identity --------------------------------------------------------------------- */
@@ -253,7 +183,8 @@ static int compare_names(const void *a, const void *b)
 
 struct mi_digest mi_folder_digest(const struct mi_folder *f)
 {
-    struct named *file = mi_alloc_n(MI_FOLDER_PARTS + 1 + f->shards.n_files, sizeof(*file));
+    struct named *file =
+        mi_alloc_n(MI_FOLDER_PARTS + 1 + f->n_extra + f->shards.n_files, sizeof(*file));
     struct mi_digest d;
     struct mi_hash h;
     size_t n = 0;
@@ -261,6 +192,8 @@ struct mi_digest mi_folder_digest(const struct mi_folder *f)
     for (int i = 0; i < MI_FOLDER_PARTS; i++)
         if (f->part[i].data)
             file[n++] = (struct named){parts[i].name, &f->part[i]};
+    for (size_t i = 0; i < f->n_extra; i++)
+        file[n++] = (struct named){f->extra[i].name, &f->extra[i].map};
     if (f->shards.index.data)
         file[n++] = (struct named){"model.safetensors.index.json", &f->shards.index};
     for (size_t i = 0; i < f->shards.n_files; i++)
@@ -284,6 +217,8 @@ int mi_folder_unchanged(struct mi_folder *f, struct mi_error *err)
 
     for (int i = 0; i < MI_FOLDER_PARTS && rc == 0; i++)
         rc = f->part[i].data ? mi_map_unchanged(&f->part[i], err) : 0;
+    for (size_t i = 0; i < f->n_extra && rc == 0; i++)
+        rc = mi_map_unchanged(&f->extra[i].map, err);
     if (rc == 0 && f->shards.index.data)
         rc = mi_map_unchanged(&f->shards.index, err);
     for (size_t i = 0; i < f->shards.n_files && rc == 0; i++)
@@ -297,6 +232,8 @@ uint64_t mi_folder_bytes(const struct mi_folder *f)
 
     for (int i = 0; i < MI_FOLDER_PARTS; i++)
         n += f->part[i].size;
+    for (size_t i = 0; i < f->n_extra; i++)
+        n += f->extra[i].map.size;
     for (size_t i = 0; i < f->shards.n_files; i++)
         n += f->shards.file[i].map.size;
     return n;

@@ -6,7 +6,6 @@
 #ifndef MI_MODEL_FOLDER_H
 #define MI_MODEL_FOLDER_H
 
-#include "base/buf.h"
 #include "base/hash.h"
 #include "data/value.h"
 #include "model/card.h"
@@ -27,6 +26,11 @@ enum { MI_FOLDER_MAX_ENDS = 32 };
 
 struct mi_folder {
     struct mi_map part[MI_FOLDER_PARTS]; /* data is NULL where there is none */
+    struct mi_folder_extra {
+        char *name; /* additional_chat_templates/NAME.jinja */
+        struct mi_map map;
+    } * extra; /* [n_extra] by name; model/folder_templates.h */
+    size_t n_extra;
     struct mi_shards shards;
     struct mi_value config; /* MI_MAP: of text_config where the model is nested in a larger one */
     bool is_nested;
@@ -40,10 +44,6 @@ struct mi_folder {
 bool mi_folder_is(const char *path);
 int mi_folder_open(struct mi_folder *f, const char *path, struct mi_error *err) MI_MUST_USE;
 void mi_folder_close(struct mi_folder *f);
-/* The chat template, of its own file or of tokenizer_config.json (there a list may name several:
- * the one called "default"): 1 and appended to out, or 0. */
-int mi_folder_template(const struct mi_folder *f, struct mi_buf *out,
-                       struct mi_error *err) MI_MUST_USE;
 /* Over the sorted names of all files that were read, each with its own digest. */
 struct mi_digest mi_folder_digest(const struct mi_folder *f);
 int mi_folder_unchanged(struct mi_folder *f, struct mi_error *err) MI_MUST_USE;

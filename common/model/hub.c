@@ -270,6 +270,22 @@ static int add_all(struct building *b)
     return rc;
 }
 
+/* Rows of the embedding are as many as the configuration says, where it says it. */
+static int check_vocabulary(const struct building *b)
+{
+    const struct mi_store_tensor *embedding = mi_store_tensor(b->hub.store, "token_embd.weight");
+    const struct mi_value *size = mi_get(&b->hub.folder->config, "vocab_size");
+
+    if (!size || size->kind == MI_NIL || !embedding)
+        return 0;
+    if (size->kind != MI_INT || size->as.integer < 0 ||
+        (uint64_t)size->as.integer != embedding->ne[1])
+        return mi_fail(b->hub.err, MI_EXIT_DATA,
+                       "'config.json': 'vocab_size' is not %llu, the rows of the embedding",
+                       (unsigned long long)embedding->ne[1]);
+    return 0;
+}
+
 int mi_store_folder(struct mi_store *s, const struct mi_folder *f, uint64_t *n_copied,
                     struct mi_error *err)
 {
@@ -282,6 +298,8 @@ int mi_store_folder(struct mi_store *s, const struct mi_folder *f, uint64_t *n_c
         mi_fail_in(err, "'config.json'");
     else
         rc = add_all(&b);
+    if (rc == 0)
+        rc = check_vocabulary(&b);
     mi_intern_free(&b.names);
     mi_free(b.pending);
     *n_copied = b.hub.n_copied;

@@ -65,13 +65,27 @@ static int open_file(struct mi_chat_template *t, const char *path,
     return r;
 }
 
+/* ", tool_use, rag": the names of the model's further templates, as many as fit. */
+static const char *list_named(const struct mi_chat_model *model, char *text, size_t size)
+{
+    size_t n = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < model->n_named && n + 80 < size; i++)
+        n += (size_t)snprintf(text + n, size - n, ", %.60s", mi_quote(model->named[i].name));
+    return text;
+}
+
 static int open_own(struct mi_chat_template *t, const struct mi_chat_model *model,
                     struct mi_error *err)
 {
+    char text[400];
+
     if (!model->source)
         return mi_fail(err, MI_EXIT_DATA,
-                       "the model has no chat template; choose --template raw, %s, or a file",
-                       mi_chat_names);
+                       "the model has no %schat template; choose --template raw, %s%s, or a file",
+                       model->n_named ? "default " : "", mi_chat_names,
+                       list_named(model, text, sizeof text));
     return open_text(t, "the model's own", model->source, strlen(model->source), model, err);
 }
 
@@ -79,21 +93,16 @@ static int open_own(struct mi_chat_template *t, const struct mi_chat_model *mode
 static int open_named(struct mi_chat_template *t, const char *name,
                       const struct mi_chat_model *model, struct mi_error *err)
 {
-    char text[400] = "";
-    size_t n = 0;
+    char text[400];
 
-    for (size_t i = 0; i < model->n_named; i++) {
-        const struct mi_chat_named *own = &model->named[i];
-
-        if (strcmp(own->name, name) == 0)
-            return open_text(t, name, own->source, strlen(own->source), model, err);
-        if (n + 80 < sizeof text)
-            n += (size_t)snprintf(text + n, sizeof text - n, ", %.60s", mi_quote(own->name));
-    }
+    for (size_t i = 0; i < model->n_named; i++)
+        if (strcmp(model->named[i].name, name) == 0)
+            return open_text(t, name, model->named[i].source, strlen(model->named[i].source), model,
+                             err);
     return mi_fail(err, MI_EXIT_USAGE,
                    "no chat template '%s': there are auto, raw, %s%s; or a file (with / or . in "
                    "its name), or the text of one",
-                   mi_quote(name), mi_chat_names, text);
+                   mi_quote(name), mi_chat_names, list_named(model, text, sizeof text));
 }
 
 int mi_chat_open(struct mi_chat_template *t, const char *name, const struct mi_chat_model *model,

@@ -293,6 +293,19 @@ static bool keeps_right(struct mi_bytes s)
     return false;
 }
 
+/* A token of type "byte" says which: two hexadecimal digits, and no sign before them. */
+static int check_byte(const struct mi_vocab_source *v, size_t k, struct mi_error *err)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    struct mi_bytes t = v->tokens[k];
+
+    if (t.len == 6 && memcmp(t.at, "<0x", 3) == 0 && t.at[5] == '>' &&
+        memchr(digits, t.at[3], sizeof digits - 1) && memchr(digits, t.at[4], sizeof digits - 1))
+        return 0;
+    return mi_fail(err, MI_EXIT_DATA, "vocabulary: token %zu is a byte, but is not spelt as <0x0A>",
+                   k);
+}
+
 static int add_tokens(struct mi_tokenizer_state *s, const struct mi_vocab_source *v, bool is_bytes,
                       struct mi_error *err)
 {
@@ -315,6 +328,9 @@ static int add_tokens(struct mi_tokenizer_state *s, const struct mi_vocab_source
         int type = s->vocab.type[i];
         struct mi_bytes text = mi_vocab_text(&s->vocab, (int32_t)i);
         struct mi_added_token *a;
+
+        if (type == MI_TOKEN_BYTE && !is_bytes)
+            r = check_byte(v, i, err);
 
         if (type != MI_TOKEN_CONTROL && type != MI_TOKEN_USER && type != MI_TOKEN_UNKNOWN)
             continue;

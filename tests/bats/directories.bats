@@ -87,6 +87,66 @@ refused() {
 		"$(mi-view dir2.mi | jq -c 'select(.kind == "run").tokens')" ]
 }
 
+@test "further chat templates are chosen by name, from a list or from files of their own" {
+	printf '%s\n' '{"id":"a","messages":[{"role":"user","content":"the truth"}]}' >p.jsonl
+	# text [OPTION...]: the conversation as the model sees it
+	text() {
+		mi-run -m d p.jsonl "$@" -o t.mi && mi-view t.mi | jq -r 'select(.kind == "run") | .text // .tokens | tostring'
+	}
+	own=$(text)
+	short='{% for m in messages %}{{ m.content }}{% endfor %}'
+	mkdir d/additional_chat_templates
+	printf '%s' "$short" >d/additional_chat_templates/tool_use.jinja
+	printf '%s' "$short!" >d/additional_chat_templates/rag.jinja
+	echo nothing >d/additional_chat_templates/README.md
+	[ "$(text)" = "$own" ]
+	short_text=$(text --template tool_use)
+	[ "$short_text" != "$own" ]
+	[ "$short_text" = "$(text --template "$short")" ]
+	[ "$(text --template rag)" = "$(text --template "$short!")" ]
+	run_clean 2 mi-run -m d p.jsonl --template other -o x.mi
+	says "no chat template 'other'"
+	says ", rag, tool_use;"
+	a=$(mi-run -m d --info | sed -n 's/^digest: //p')
+	printf '%s' "$short?" >d/additional_chat_templates/rag.jinja
+	[ "$(mi-run -m d --info | sed -n 's/^digest: //p')" != "$a" ]
+	# files go before the list of tokenizer_config.json
+	cp d/tokenizer_config.json settings
+	jq --arg s "$short" '.chat_template = [{name: "listed", template: $s}]' settings >d/tokenizer_config.json
+	run_clean 2 mi-run -m d p.jsonl --template listed -o x.mi
+	rm -r d/additional_chat_templates
+	mv d/chat_template.jinja own.jinja
+	[ "$(text --template listed)" = "$short_text" ]
+	run_clean 3 mi-run -m d p.jsonl -o x.mi
+	says "the model has no default chat template; choose --template raw, "
+	says ", listed, or a file"
+	jq --arg s "$short" --rawfile t own.jinja '.chat_template = [{name: "listed", template: $s},
+		{name: "default", template: $t}]' settings >d/tokenizer_config.json
+	[ "$(text)" = "$own" ]
+	[ "$(text --template listed)" = "$short_text" ]
+	for f in '[{name: "a", template: "x"}, {name: "a", template: "y"}]' '[{name: "a"}]' '[{template: "a"}]' '["a"]' \
+		'[{name: "a", template: 5}]' '5' '{a: "b"}' '"a\u0000"'; do
+		jq ".chat_template = $f" settings >d/tokenizer_config.json
+		run_clean 3 mi-run -m d p.jsonl -o x.mi
+		says "'tokenizer_config.json': "
+		nothing_left x.mi
+	done
+	# what is no list of files, or too long a one
+	cp settings d/tokenizer_config.json
+	touch d/additional_chat_templates
+	refused "'additional_chat_templates'"
+	rm d/additional_chat_templates
+	mkdir d/additional_chat_templates
+	for i in $(seq 65); do printf x >d/additional_chat_templates/$i.jinja; done
+	refused "more than 64 templates"
+	rm d/additional_chat_templates/*
+	head -c 1048577 /dev/zero >d/additional_chat_templates/a.jinja
+	refused "1048577 bytes"
+	ln -sf a.jinja d/additional_chat_templates/a.jinja
+	run_clean 4 mi-run -m d -p x -o out.mi
+	says "symbolic links"
+}
+
 @test "--info shows name and licence, as config.json and README.md have them" {
 	run ! grep -q '^licence\|^name' <(mi-run -m d --info)
 	echo words >d/LICENSE

@@ -3,11 +3,17 @@ bats_require_minimum_version 1.5.0
 
 setup() { load lib/helper; }
 
-# 87 lies about counts, offsets, shapes, types, alignment and hyperparameters.
+# 120 lies about counts, offsets, shapes, types, alignment, hyperparameters, vocabulary and template.
 @test "model faults: a file that lies is refused in a line, within two seconds and 64 MiB" {
 	command -v python3 >/dev/null || skip "no python3 here"
 	run -0 python3 "$BATS_TEST_DIRNAME/lib/model_lies.py" "$(command -v mi-run)" "$FIXTURES/tiny/llama-mixed.gguf"
 	[[ ${lines[-1]} == 1..* && ${#lines[@]} -gt 80 ]]
+}
+
+@test "model faults: and so is a directory, whichever of its files lies" {
+	command -v python3 >/dev/null || skip "no python3 here"
+	run -0 python3 "$BATS_TEST_DIRNAME/lib/folder_lies.py" "$(command -v mi-run)" "$FIXTURES/tiny/llama-f32"
+	[[ ${lines[-1]} == 1..* && ${#lines[@]} -gt 100 ]]
 }
 
 @test "model faults: tensors beyond 4 GiB are found, and one beyond the end is not" {

@@ -88,7 +88,8 @@ class File:
 
 
 def lies():
-    """name -> a change of a File (or what it makes of the bytes), and a word of the message."""
+    """name -> a change of a File (or what it makes of the bytes), a word of the message, and
+    whether it takes a conversation to see it."""
     def head(**claims):
         return lambda f: f.claims.update(claims)
 
@@ -97,6 +98,12 @@ def lies():
 
     def key(name, kind, value):
         return lambda f: f.key(name).__setitem__(slice(1, 3), [kind, value])
+
+    def setting(name, kind, value):
+        """Of a key that may be there."""
+        def fn(f):
+            f.keys = [k for k in f.keys if k[0] != name.encode()] + [[name.encode(), kind, value]]
+        return fn
 
     def no_key(name):
         return lambda f: f.keys.remove(f.key(name))
@@ -113,8 +120,27 @@ def lies():
             f.key("tokenizer.ggml.tokens")[2] = (element, change(list(items)))
         return fn
 
+    def scaling(factor):
+        return lambda f: f.keys.extend([[b"llama.rope.scaling.type", STRING, b"linear"],
+                                        [b"llama.rope.scaling.factor", F32, factor]])
+
+    def spm(change=lambda x: x, scores=None, kind=F32, types=()):
+        """The same tokens as a vocabulary with scores."""
+        def fn(f):
+            tokens(change)(f)
+            n = len(f.key("tokenizer.ggml.tokens")[2][1])
+            f.keys.remove(f.key("tokenizer.ggml.merges"))
+            f.key("tokenizer.ggml.model")[2] = b"llama"
+            f.keys.append([b"tokenizer.ggml.scores", ARRAY, (kind, scores or [0.0] * n)])
+            f.key("tokenizer.ggml.token_type")[2] = (I32, [*types, *[1] * (n - len(types))])
+        return fn
+
     def raw(fn):
         return lambda f: fn(f.bytes())
+
+    def chat(change, word):
+        """A lie that only a conversation finds."""
+        return change, word, True
 
     rows = {
         "magic": (attribute("magic", b"GGUX"), "not a GGUF"),
@@ -208,6 +234,42 @@ def lies():
                                                 "token_type"),
         "a BOS outside the vocabulary": (key("tokenizer.ggml.bos_token_id", U32, 1 << 30), ""),
         "an unknown pre-tokenizer": (key("tokenizer.ggml.pre", STRING, b"nonesuch"), "nonesuch"),
+        "scores of truth": (spm(kind=BOOL, scores=[True] * 300), "scores"),
+        "scores for another number of tokens": (spm(scores=[0.0]), "scores"),
+        "scores as text": (spm(kind=STRING, scores=[b"1"] * 300), "scores"),
+        "types as halves of numbers": (key("tokenizer.ggml.token_type", ARRAY, (F32, [1.5] * 300)),
+                                       "token_type"),
+        "types that are none": (key("tokenizer.ggml.token_type", ARRAY, (I32, [77] * 300)), "type 77"),
+        "a byte token of -1": (spm(lambda x: [b"<0x-1>", *x[1:]], types=[6]), "token 0"),
+        "a byte token of 0x100": (spm(lambda x: [b"<0x100>", *x[1:]], types=[6]), "token 0"),
+        "a byte token without digits": (spm(lambda x: [b"<0x>", *x[1:]], types=[6]), "token 0"),
+        "an unknown kind of tokenizer": (key("tokenizer.ggml.model", STRING, b"nonesuch"), "nonesuch"),
+        "a kind of tokenizer that is a number": (key("tokenizer.ggml.model", U32, 2), "tokenizer.ggml.model"),
+        "a negative EOS": (key("tokenizer.ggml.eos_token_id", I32, -5), ""),
+        "a rotation of more than a head": (setting("llama.rope.dimension_count", U32, 10), ""),
+        "an odd rotation": (setting("llama.rope.dimension_count", U32, 3), ""),
+        "a rotation of base 0": (key("llama.rope.freq_base", F32, 0.0), "freq_base"),
+        "a rotation of base NaN": (key("llama.rope.freq_base", F32, float("nan")), "freq_base"),
+        "a rotation of base infinity": (key("llama.rope.freq_base", F32, float("inf")), "freq_base"),
+        "an unknown scaling": (setting("llama.rope.scaling.type", STRING, b"nonesuch"), "nonesuch"),
+        "a scaling by 0": (scaling(0.0), "factor"),
+        "a scaling by NaN": (scaling(float("nan")), "factor"),
+        "a key length of 2^31": (setting("llama.attention.key_length", U32, 1 << 31), "key_length"),
+        "a value length of 0": (setting("llama.attention.value_length", U32, 0), "value_length"),
+        "a window of -1": (setting("llama.attention.sliding_window", I32, -1), "sliding_window"),
+        "experts without tensors": (setting("llama.expert_count", U32, 4), ""),
+        "more experts used than there are": (
+            lambda f: [setting("llama.expert_count", U32, 2)(f), setting("llama.expert_used_count", U32, 3)(f)][0], ""),
+        "2^31 experts": (setting("llama.expert_count", U32, 1 << 31), "expert_count"),
+        "heads by layer, of another number of layers": (
+            key("llama.attention.head_count_kv", ARRAY, (U32, [2, 2, 2])), "head_count_kv"),
+        "a part of several files": (more("split.count", U32, 2), "2 files"),
+        "a part of 2^16 files": (more("split.count", U32, 1 << 16), "65536 files"),
+        "a template that is a number": chat(key("tokenizer.chat_template", U32, 1), "chat_template"),
+        "a template of 2 MiB": chat(key("tokenizer.chat_template", STRING, b"x" * (2 << 20)), "chat template"),
+        "a template that is not UTF-8": chat(key("tokenizer.chat_template", STRING, b"\xff\xfe"), "chat template"),
+        "a template with a NUL": chat(key("tokenizer.chat_template", STRING, b"{{ messages[0].content }}\0"), "NUL"),
+        "a template without its end": chat(key("tokenizer.chat_template", STRING, b"{% if x %}"), "chat template"),
         "a name of control characters": (key("general.architecture", STRING, b"\x1b[2J\n\x07"), ""),
     }
     return rows
@@ -226,11 +288,11 @@ def write(path, model, change):
     return os.path.getsize(path)
 
 
-def run(program, path):
+def run(command):
     """Exit status, stderr, seconds of processor time, peak bytes."""
-    with tempfile.TemporaryFile() as err, open(os.devnull, "w") as null:
+    with tempfile.TemporaryFile() as err, open(os.devnull, "r+b") as null:
         signal.alarm(60)
-        child = subprocess.Popen([program, "-m", path, "--info"], stdout=null, stderr=err)
+        child = subprocess.Popen(command, stdin=null, stdout=null, stderr=err)
         _, status, use = os.wait4(child.pid, 0)
         child.returncode = status
         signal.alarm(0)
@@ -239,27 +301,37 @@ def run(program, path):
     return os.waitstatus_to_exitcode(status), text, use.ru_utime + use.ru_stime, use.ru_maxrss * 1024
 
 
+def check(number, name, command, size, word):
+    """Prints a line of TAP; is it as it must be?"""
+    code, text, seconds, peak = run(command)
+    wrong = [why for why, is_so in [
+        (f"exit {code}", code != 3), ("not one line", text.count("\n") != 1),
+        (f"no '{word}'", word not in text), (f"{seconds:.1f} s", seconds > 2),
+        ("control characters", any(ord(c) < 32 for c in text.rstrip("\n"))),
+        (f"{peak >> 20} MiB", "asan" not in command[0] and peak > size + (64 << 20))] if is_so]
+    print("not ok" if wrong else "ok", number, "-", name, "#" if wrong else "", "; ".join(wrong))
+    if wrong:
+        print("#", text.strip()[:300])
+    return not wrong
+
+
 def main():
     program, model = sys.argv[1:]
     cases = lies()
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/lie.gguf"
+        talk = f"{folder}/talk.jsonl"
+        with open(talk, "w") as f:
+            f.write('{"messages": [{"role": "user", "content": "the truth"}]}\n')
+        commands = [[program, "-m", path, "--info"], [program, "-m", path, talk]]
         write(path, model, lambda f: None)
-        least = run(program, path)
-        assert least[0] == 0, f"the file without a lie: {least}"
-        for i, (name, (change, word)) in enumerate(cases.items(), 1):
+        for command in commands:
+            least = run(command)
+            assert least[0] == 0, f"the file without a lie: {least}"
+        for i, (name, (change, word, *is_chat)) in enumerate(cases.items(), 1):
             size = write(path, model, change)
-            code, text, seconds, peak = run(program, path)
-            wrong = [why for why, is_so in [
-                (f"exit {code}", code != 3), ("not one line", text.count("\n") != 1),
-                (f"no '{word}'", word not in text), (f"{seconds:.1f} s", seconds > 2),
-                ("control characters", any(ord(c) < 32 for c in text.rstrip("\n"))),
-                (f"{peak >> 20} MiB", "asan" not in program and peak > size + (64 << 20))] if is_so]
-            failed += bool(wrong)
-            print("not ok" if wrong else "ok", i, "-", name, "#" if wrong else "", "; ".join(wrong))
-            if wrong:
-                print("#", text.strip()[:300])
+            failed += not check(i, name, commands[bool(is_chat)], size, word)
     print(f"1..{len(cases)}")
     return failed
 
