@@ -163,34 +163,54 @@ static int add_part(struct building *b, const struct mi_safetensor *t, const cha
     return 0;
 }
 
-/* [experts, 2 out, in]: each expert's gate, then its up. */
-static int add_gate_up(struct building *b, const struct mi_safetensor *t)
+/* "blk.0.ffn_gate_exps.weight" -> "blk.0.ffn_up_exps.weight", where it stands. */
+static void name_up(char *name)
 {
-    struct mi_hub_name name;
-    int64_t n = count_experts(b);
-    uint64_t half, ne[4];
+    char *at = strstr(name, "ffn_gate");
 
+    if (at) { /* the new name is shorter */
+        memcpy(at + 4, "up", 2);
+        memmove(at + 6, at + 8, strlen(at + 8) + 1);
+    }
+}
+
+/* [2 out, in] of a shared expert: the gate's rows, then the up's. */
+static int add_shared_gate_up(struct building *b, const struct mi_safetensor *t, char *name)
+{
+    uint64_t ne[4] = {0, 0, 1, 1};
+
+    if (t->rank != 2 || t->shape[0] % 2 != 0)
+        return refuse(b, t, "not [2 x width, width]");
+    ne[0] = t->shape[1];
+    ne[1] = t->shape[0] / 2;
+    add(b, name, t->type->qtype, ne, t->data);
+    name_up(name);
+    add(b, name, t->type->qtype, ne, (const char *)t->data + t->n_bytes / 2);
+    return 0;
+}
+
+/* [experts, 2 out, in]: each expert's gate, then its up. */
+static int add_gate_up(struct building *b, const struct mi_safetensor *t, char *name)
+{
+    int64_t n = count_experts(b);
+    uint64_t half, ne[4] = {0, 0, 0, 1};
+
+    if (strstr(name, "_shexp"))
+        return add_shared_gate_up(b, t, name);
     if (t->rank != 3 || n < 1 || t->shape[0] != (uint64_t)n || t->shape[1] % 2 != 0)
         return refuse(b, t, "not [experts, 2 x width, width]");
     half = t->n_bytes / (uint64_t)n / 2;
+    ne[0] = t->shape[2];
+    ne[1] = t->shape[1] / 2;
+    ne[2] = t->shape[0];
     for (int is_up = 0; is_up < 2; is_up++) {
         const void **part = mi_arena_alloc(&b->hub.store->arena, (size_t)n * sizeof(*part));
-        char *at;
-        int rc = mi_hub_translate(&b->hub, t->name, &name);
 
-        if (rc < 0)
-            return rc;
-        at = strstr(name.text, "ffn_gate_exps");
-        if (is_up && at) /* shorter than what stands there */
-            memcpy(at, "ffn_up_exps.weight", sizeof("ffn_up_exps.weight"));
         for (int64_t e = 0; e < n; e++)
             part[e] = (const char *)t->data + (uint64_t)(2 * e + is_up) * half;
-        ne[0] = t->shape[2];
-        ne[1] = t->shape[1] / 2;
-        ne[2] = t->shape[0];
-        ne[3] = 1;
-        mi_store_add(b->hub.store, name.text, strlen(name.text), t->type->qtype, ne, NULL)->part =
-            part;
+        if (is_up)
+            name_up(name);
+        mi_store_add(b->hub.store, name, strlen(name), t->type->qtype, ne, NULL)->part = part;
     }
     return 0;
 }
@@ -242,7 +262,7 @@ static int add_tensor(struct building *b, const struct mi_safetensor *t)
     case MI_HUB_UNWEAVE: return add_unwoven(b, t, name.text, ne);
     case MI_HUB_EXPERT: return add_part(b, t, name.text, ne, name.expert, false);
     case MI_HUB_HEAD: return add_part(b, t, name.text, ne, name.expert, true);
-    case MI_HUB_GATE_UP: return add_gate_up(b, t);
+    case MI_HUB_GATE_UP: return add_gate_up(b, t, name.text);
     case MI_HUB_KEEP:
     case MI_HUB_EXPERTS:
     case MI_HUB_SKIP: break;

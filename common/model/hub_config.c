@@ -149,7 +149,6 @@ static const struct {
     {"mpt", "no_bias", "true"},
     {"gpt2", "scale_attn_weights", "true"},
     {"gpt_bigcode", "scale_attn_weights", "true"},
-    {"granitemoeshared", "shared_intermediate_size", "0"},
 };
 
 static int refuse_unsupported(struct mi_hub *h)
@@ -193,7 +192,8 @@ static const struct {
     {"expert_count", "num_local_experts num_experts", false},
     {"expert_used_count", "num_experts_per_tok", false},
     {"expert_feed_forward_length", "moe_intermediate_size", false},
-    {"expert_shared_feed_forward_length", "shared_expert_intermediate_size", false},
+    {"expert_shared_feed_forward_length",
+     "shared_expert_intermediate_size shared_intermediate_size", false},
 };
 
 static int64_t key_int(const struct mi_hub *h, const char *key)

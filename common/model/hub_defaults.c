@@ -59,6 +59,10 @@ static const struct {
               "\"sliding_window_pattern\":4}"},
     {"granite", "{\"rms_norm_eps\":1e-6,\"embedding_multiplier\":1.0,\"logits_scaling\":1.0,"
                 "\"residual_multiplier\":1.0,\"attention_multiplier\":1.0}"},
+    {"granitemoeshared",
+     "{\"rms_norm_eps\":1e-6,\"embedding_multiplier\":1.0,\"logits_scaling\":1.0,"
+     "\"residual_multiplier\":1.0,\"attention_multiplier\":1.0,"
+     "\"num_local_experts\":8,\"num_experts_per_tok\":2,\"shared_intermediate_size\":0}"},
     {"granitemoe", "{\"rms_norm_eps\":1e-6,\"embedding_multiplier\":1.0,\"logits_scaling\":1.0,"
                    "\"residual_multiplier\":1.0,\"attention_multiplier\":1.0,"
                    "\"num_local_experts\":8,\"num_experts_per_tok\":2}"},

@@ -74,6 +74,8 @@ static const struct rule {
     {"block_sparse_moe.experts.*.w3", "ffn_up_exps", NULL, MI_HUB_EXPERT},
     {"block_sparse_moe.input_linear", "ffn_gate_exps", NULL, MI_HUB_GATE_UP},
     {"block_sparse_moe.output_linear", "ffn_down_exps", NULL, MI_HUB_EXPERTS},
+    {"shared_mlp.input_linear", "ffn_gate_shexp", NULL, MI_HUB_GATE_UP},
+    {"shared_mlp.output_linear", "ffn_down_shexp", NULL, MI_HUB_KEEP},
     {"mlp.experts.*.gate_proj", "ffn_gate_exps", NULL, MI_HUB_EXPERT},
     {"mlp.experts.*.down_proj", "ffn_down_exps", NULL, MI_HUB_EXPERT},
     {"mlp.experts.*.up_proj", "ffn_up_exps", NULL, MI_HUB_EXPERT},
