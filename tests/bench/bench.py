@@ -1,4 +1,4 @@
-"""usage: bench.py [--quick] [--rounds N] [--threads N] [--only NAME,...] [--output FILE] [MODEL]
+"""usage: bench.py [--quick] [--rounds N] [--threads N] [--only NAME,... [--update]] [--output FILE] [MODEL]
 
 How fast the kernels and the tools are on this machine, and how fast others do the same work.
 Runs are interleaved; the first round is left out; what is said is the median and, in brackets,
@@ -54,16 +54,19 @@ class Bench:
         """B in bytes a second, now."""
         return 1e9 * float(bench("kernels", "-j", self.threads, "read"))
 
+    @staticmethod
+    def revision():
+        git = subprocess.run(["git", "-C", top, "rev-parse", "--short", "HEAD"], check=False, capture_output=True, text=True)
+        return git.stdout.strip() or "unknown"
+
     def head(self, seconds):
-        git = subprocess.run(["git", "-C", top, "rev-parse", "--short", "HEAD"], check=False,
-                             capture_output=True, text=True).stdout.strip()
         versions = self.peers.versions if self.peers else {}
         text = ["# Benchmarks", "",
                 "Written by `make bench`, which repeats all of it. " + " ".join(__doc__.split("\n\n")[1].split()),
                 "", f"- machine: {cpu_name()}, {os.cpu_count()} processors, {', '.join(self.isas)}; "
                     f"{platform.system()} {platform.release()}",
                 f"- model: {self.model.name}, `{os.path.basename(self.model.path)}`, {self.model.bytes / 2**20:.1f} MiB",
-                f"- {self.threads} threads unless a row says otherwise; revision {git or 'unknown'}; "
+                f"- {self.threads} threads unless a row says otherwise; revision {self.revision()}; "
                 f"load of the machine at the end {os.getloadavg()[0]:.1f}; {seconds / 60:.0f} minutes",
                 "- peers: " + (", ".join(f"{k} {v}" for k, v in sorted(versions.items())) or "none")]
         for name, why in sorted(self.peers.missing.items() if self.peers else []):
@@ -73,12 +76,23 @@ class Bench:
         return "\n".join(text) + "\n"
 
 
+def replaced(old, new, revision):
+    """The old page with the sections of the new one in the place of theirs."""
+    head, *sections = old.rstrip("\n").split("\n\n## ")
+    for section in new.rstrip("\n").split("\n\n## ")[1:]:
+        title = section.split("\n", 1)[0]
+        at = next((i for i, s in enumerate(sections) if s.split("\n", 1)[0] == title), len(sections))
+        sections[at:at + 1] = [section + f"\n\nMeasured again at revision {revision}."]
+    return "\n\n## ".join([head, *sections]) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--only", help="names of rows.py: " + ", ".join(rows.ALL))
+    parser.add_argument("--update", action="store_true", help="with --only: put these sections into the page")
     parser.add_argument("--output", default=os.path.join(top, "docs", "benchmarks.md"))
     parser.add_argument("model", nargs="?", default=os.path.join(top, "models", "smollm2.gguf"))
     arguments = parser.parse_args()
@@ -97,10 +111,14 @@ def main():
                     b.report.section(name)
                 b.report.row(name, "failed", note=str(error).splitlines()[0][:200])
         seconds = time.perf_counter() - start
-        if not b.quick and not arguments.only:
-            with open(arguments.output, "w", encoding="utf-8") as file:
-                file.write(b.report.page(b.head(seconds)))
-        print(f"{seconds:.0f} s" + ("" if b.quick or arguments.only else f"; {arguments.output} is written"))
+        if not b.quick and (arguments.update or not arguments.only):
+            page = b.report.page(b.head(seconds))
+            with open(arguments.output, "r+" if arguments.update else "w", encoding="utf-8") as file:
+                text = replaced(file.read(), page, b.revision()) if arguments.update else page
+                file.seek(0)
+                file.write(text)
+                file.truncate()
+        print(f"{seconds:.0f} s" + ("" if b.quick or arguments.only and not arguments.update else f"; {arguments.output} is written"))
     if b.report.failed:
         sys.exit("wrong results: " + "; ".join(b.report.failed))
 

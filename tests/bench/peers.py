@@ -79,9 +79,11 @@ class Peers:
         torch, start = self.torch, time.perf_counter()
         with torch.no_grad():
             for p in prompts:
+                kept = []
                 with self.nnsight.trace(torch.tensor([p])):
-                    kept = [block.output[0].save() for block in self.nnsight.model.layers]
-                assert kept
+                    for block in self.nnsight.model.layers:
+                        kept.append(block.output[0].save())
+                assert len(kept) == len(self.nnsight.model.layers)
         return time.perf_counter() - start
 
     # ---- a sweep, as the package's own loop makes it: one whole run a variant ---------------
