@@ -86,7 +86,7 @@ def run(b):
                      "of rows. `mi-direction fit --method NAME`, reading the stream included. The fit alone: less what mean-diff takes, "
                      "which is reading and two sums. Others have their rows in memory, at the settings that were fastest here: "
                      f"StandardScaler and LogisticRegression(solver='newton-cholesky') on float32, penalty {L2}; "
-                     "LinearDiscriminantAnalysis(solver='lsqr'); PCA(svd_solver='randomized') of the differences; NumPy's means.")
+                     "LinearDiscriminantAnalysis(solver='lsqr'); PCA(svd_solver='randomized') of the differences; NumPy's means. Reading is one thread's work: of its samples 34 % decompress, 29 % take records apart, 17 % are the system's, 13 % copy.")
     names = ("mean-diff", "pca-diff", "mass-mean", "logistic")
     what = {m: (lambda m=m: tool("mi-direction", "fit", "--method", m, acts, "-o", out, threads=b.threads)) for m in names}
     what["B"] = b.read
