@@ -3,8 +3,9 @@
 How fast the kernels and the tools are on this machine, and how fast others do the same work.
 Runs are interleaved; the first round is left out; what is said is the median and, in brackets,
 the least and the most. P is the machine's rate of f32 multiply-adds and B its rate of reading
-memory, both measured here by build/release/bench/kernels on as many threads. Writes FILE
-(docs/benchmarks.md). --quick: small work, results compared, no page; exit 1 when one is wrong.
+memory, both measured here by build/release/bench/kernels on as many threads.
+
+Writes FILE (docs/benchmarks.md). --quick: small work, results compared, no page; exit 1 when one is wrong.
 A slow machine fails nothing."""
 import argparse
 import os
