@@ -242,7 +242,8 @@ def sweeps(b):
                      "(AVX-512) or 0.75 P (AVX2). TransformerLens: `run_with_hooks`, one variant a call, as its "
                      "own patching functions do, on every logit; a sample of 12 variants, times their number. Its cost is mostly a call's own "
                      "and grows slower than the work, so the ratio falls with the length; what it would be if the least work took "
-                     "place at all of P stands beside it. Our own, one a "
+                     "place at all of P stands beside it. A process takes some 0.06 s before the first "
+                     "product (Cold start), which the least work leaves out: half of what the sweep over heads may take. Our own, one a "
                      "call: a whole pass and the last row's logits (`bench/forward -n TOKENS`), times their number.")
     for length in (9,) if b.quick else (9, 16, 32):
         sweep(b, length, "resid_post:*", "all", b.model.n_layers * length)
