@@ -1,7 +1,9 @@
 /* hostile.h: how long runs of one thing take a tokenizer: at most a second a MiB, and twice the
- * text no more than 2.3 times as long. In processor time, on a stack of SMALL_STACK bytes; what
- * is over is measured again, up to MOST_TRIES times, as other work on the machine costs time, too.
- * Sanitizers slow all down: there five times as much. */
+ * text about 2.3 times as long. In processor time, on a stack of SMALL_STACK bytes; what is over
+ * is measured again, up to MOST_TRIES times, as other work on the machine costs time, too. What
+ * fails is more than 3: caches and memory make no more of linear work, and a step that is
+ * quadratic makes 4. Sanitizers slow all down, five times, and keep freed memory, so that their
+ * ratio says nothing. */
 #ifndef MI_TESTS_TEXT_HOSTILE_H
 #define MI_TESTS_TEXT_HOSTILE_H
 
@@ -96,8 +98,8 @@ static inline void test_hostile(const struct mi_tokenizer *t, const char *name)
     worst *= (double)(1 << 20) / (2 * HOSTILE_BYTES);
     ok(worst <= HOSTILE_SLOWER, "%s: a MiB of one thing takes %.2f s at most (thing %zu)", name,
        worst, slowest);
-    ok(ratio <= 2.3, "%s: twice the text takes %.2f times as long (thing %zu)", name, ratio,
-       steepest);
+    ok(ratio <= 3 || HOSTILE_SLOWER > 1, "%s: twice the text takes %.2f times as long (thing %zu)",
+       name, ratio, steepest);
 }
 
 #endif
