@@ -14,8 +14,8 @@
 #include "data/value.h"
 
 /* Parses one JSON value from text [len]; anything after it but white space is refused,
- * as are duplicate keys, NULs in keys, invalid UTF-8 and more than 64 levels. Strings are copied into
- * the arena. The message says what and at which byte. */
+ * as are duplicate keys, NULs in keys, invalid UTF-8 and more than 64 levels. Strings are copied
+ * into the arena. The message says what and at which byte. */
 int mi_json_parse(struct mi_arena *a, const char *text, size_t len, struct mi_value *out,
                   struct mi_error *err) MI_MUST_USE;
 

@@ -6,9 +6,9 @@
  * peak: the multiply-add peak alone, GFLOP/s. Matrix products: % of that peak, on as many
  * threads. One row: GB/s of weight bytes, and % of the measured memory read bandwidth.
  * Weights rotate over a pool that is larger than the caches, so that they come from memory,
- * as in a model; with -c each is used again and again, and so comes from a cache. The limit is measured again beside each sample, and medians are printed:
- * other work on the machine then falls on both. One thread is timed by its own processor
- * time, several by the clock on the wall. */
+ * as in a model; with -c each is used again and again, and so comes from a cache. The limit is
+ * measured again beside each sample, and medians are printed: other work on the machine then falls
+ * on both. One thread is timed by its own processor time, several by the clock on the wall. */
 #include "math/kernels.h"
 #include "base/cpu.h"
 #include "base/par.h"
