@@ -63,9 +63,9 @@ enum mi_hub_change {
     MI_HUB_UNWEAVE,   /* groups of heads' q, k, v rows -> all q, all k, all v */
     MI_HUB_EXPERT,    /* one of several matrices: number `expert` of the canonical tensor */
     MI_HUB_EXPERTS,   /* [experts, out, in]: all of them */
-    MI_HUB_GATE_UP, /* [experts, 2 out, in],
+    MI_HUB_GATE_UP,   /* [experts, 2 out, in],
                      * or [2 out, in] of a shared one: gates' rows, then ups' */
-    MI_HUB_HEAD,    /* one of several vectors: row `expert` of a matrix */
+    MI_HUB_HEAD,      /* one of several vectors: row `expert` of a matrix */
 };
 
 struct mi_hub_name {
