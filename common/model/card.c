@@ -103,9 +103,9 @@ void mi_card_read(struct mi_card *c, const char *folder, const struct mi_value *
     if (open_beside(&m, folder, "README.md"))
         read_matter(c, (const char *)m.data, m.size < MOST_MATTER ? m.size : MOST_MATTER);
     mi_map_close(&m);
-    for (size_t i = 0; i < sizeof files / sizeof *files && !c->licence_text[0]; i++) {
-        m = (struct mi_map){0};
-        if (!c->licence[0] && open_beside(&m, folder, files[i]))
+    for (size_t i = 0; !c->licence[0] && !c->licence_text[0] && i < sizeof files / sizeof *files;
+         i++) {
+        if (open_beside(&m, folder, files[i]))
             snprintf(c->licence_text, MI_CARD_TEXT, "%s", files[i]);
         mi_map_close(&m);
     }

@@ -71,7 +71,7 @@ $O/tale.mi: $O/tales.jsonl $O/steer.mi $O/layer $(MODEL)
 $O/tales-dosed.jsonl: $O/tales.jsonl
 	awk 'NR <= $(DOSED)' $< >$@
 $O/tale-dosed.mi: $O/tales-dosed.jsonl $O/steer.mi $O/layer $(MODEL)
-	printf '%s\n' 0 $(DOSES) | sort -g | while read -r c; do \
+	printf '%s\n' 0 $(DOSES) | LC_ALL=C sort -g | while read -r c; do \
 	  [ $$c = 0 ] && echo 0=none || echo "$$c=add $(AT) $O/steer.mi * $$c scale @ $(TALE_AT)"; done | \
 	  sed 's/^/--variant\n/' | xargs -d '\n' $(RUN) -n $(STORY) $< -o $@
 $O/repetition.mi: $O/tale-dosed.mi

@@ -42,7 +42,7 @@ def bench(name, *arguments):
 
 
 # Functions of the tools by what they do, for samples of the processor; the first that fits.
-WORK = (("products", r"(tile_packed|run_many|few_MI|run_few|dot_rows)"), ("unpacking", r"pack_MI"),
+WORK = (("products", r"(tile_packed|run_many|few_MI|run_few)"), ("unpacking", r"pack_MI"),
         ("attention", r"(tile_plain|run_mix|run_attend|run_scores|run_dot|run_divide|pack_|order_heads|rope)"),
         ("scores of tokens", r"(compute_entropy|mi_score|run_top|run_exp_sum)"),
         ("threads", r"libgomp|GOMP|gomp"), ("system", r"\[k\]"))

@@ -357,7 +357,7 @@ def memory(b):
     peaks = []
     for n in (100, 1000):
         path = write_lines(b.path("m.jsonl"), ({"tokens": p} for p in tokens_of(8, n, 8, 64, b.model.d_vocab)))
-        said = tool(*(x for x in capture_command(b, path, b.path("m.mi"), "-v")), threads=b.threads).said
+        said = tool(*capture_command(b, path, b.path("m.mi"), "-v"), threads=b.threads).said
         peaks.append(float(re.search(r"peak (\d+) MiB", said).group(1)) * 2**20)
         b.report.row(f"{n} prompts", f"{peaks[-1] / 2**20:.0f} MiB", f"file + 150 MiB = {b.model.bytes / 2**20 + 150:.0f} MiB",
                      peaks[-1] <= b.model.bytes + 150 * 2**20)
