@@ -320,11 +320,18 @@ int mi_pull_take_flag(struct mi_pull *p, bool *flag)
 static int skip_scalar(struct mi_pull *p, int kind)
 {
     struct mi_pull_string s;
+    size_t n;
     double r;
 
     switch (kind) {
     case MI_PULL_STRING: return mi_pull_take_string(p, &s);
-    case MI_PULL_NUMBER: return mi_pull_take_real(p, &r);
+    case MI_PULL_NUMBER:
+        n = count_digits(p, p->at);
+        if (n == 0 || n > 15 || p->at + n == p->len || !strchr(",]} \r\n\t", p->text[p->at + n]) ||
+            p->text[p->at] == '0')
+            return mi_pull_take_real(p, &r);
+        p->at += n; /* a plain one is finite */
+        return 0;
     case MI_PULL_TRUE: return take_word(p, "true");
     case MI_PULL_FALSE: return take_word(p, "false");
     default: return take_word(p, "null");

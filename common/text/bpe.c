@@ -24,6 +24,7 @@ void mi_bpe_init(struct mi_bpe *b, size_t n_merges)
         n *= 2;
     b->slot = mi_alloc_n(n, sizeof *b->slot);
     b->mask = n - 1;
+    b->n = 0;
     for (size_t i = 0; i < n; i++)
         b->slot[i].result = -1;
 }
@@ -37,12 +38,30 @@ static struct mi_bpe_merge *find_slot(const struct mi_bpe *b, int32_t left, int3
     return &b->slot[i];
 }
 
+static void grow(struct mi_bpe *b)
+{
+    struct mi_bpe old = *b;
+
+    mi_bpe_init(b, old.mask + 1);
+    for (size_t i = 0; i <= old.mask; i++)
+        if (old.slot[i].result >= 0)
+            *find_slot(b, old.slot[i].left, old.slot[i].right) = old.slot[i];
+    b->n = old.n;
+    mi_free(old.slot);
+}
+
 void mi_bpe_add(struct mi_bpe *b, struct mi_bpe_merge m)
 {
     struct mi_bpe_merge *at = find_slot(b, m.left, m.right);
 
-    if (at->result < 0)
-        *at = m;
+    if (at->result >= 0)
+        return;
+    if (2 * b->n > b->mask) {
+        grow(b);
+        at = find_slot(b, m.left, m.right);
+    }
+    *at = m;
+    b->n++;
 }
 
 static bool find(const struct mi_bpe *b, const struct mi_bpe_symbol *left,

@@ -28,8 +28,8 @@ typedef bool mi_bpe_find_fn(const void *data, const struct mi_bpe_symbol *left,
 
 /* Merges by (left, right), or by `find`. `{0}` is valid and has none. */
 struct mi_bpe {
-    struct mi_bpe_merge *slot; /* [mask + 1], result -1 where empty */
-    size_t mask;
+    struct mi_bpe_merge *slot; /* [mask + 1], result -1 where empty; at least half are */
+    size_t mask, n;
     mi_bpe_find_fn *find;
     const void *data;
 };
@@ -46,8 +46,9 @@ struct mi_bpe_work {
     size_t n_heap, heap_cap, next_cap, prev_cap;
 };
 
+/* Room for n_merges at once. */
 void mi_bpe_init(struct mi_bpe *b, size_t n_merges);
-/* Of a pair that is there already the first rank stays. At most n_merges times. */
+/* Of a pair that is there already the first rank stays. */
 void mi_bpe_add(struct mi_bpe *b, struct mi_bpe_merge m);
 /* Merges s [n] in place and returns how many symbols are left. n < 2^32. */
 size_t mi_bpe_run(const struct mi_bpe *b, struct mi_bpe_symbol *s, size_t n, struct mi_bpe_work *w);

@@ -135,7 +135,10 @@ static int add_replace(struct mi_json_reader *r, const struct mi_value *v)
         return -MI_EXIT_DATA;
     s->text = get_text(r, pattern, "String", "", &s->text_len);
     s->to = get_text(r, v, "content", "", &s->to_len);
-    return s->text_len > 0 ? 0 : unknown(r, "decoder", "Replace of a regular expression");
+    if (s->text_len == 0)
+        return unknown(r, "decoder", "Replace of a regular expression");
+    /* else steps could make any length of one token */
+    return s->to_len <= s->text_len ? 0 : unknown(r, "decoder", "Replace by something longer");
 }
 
 /* Behind Fuse tokens are one text: its ends are what is stripped. */

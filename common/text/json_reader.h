@@ -9,7 +9,7 @@
 /* A value inside a JSON text; at NULL: absent or null. */
 struct mi_json_slice {
     const char *at;
-    size_t len;
+    size_t len, n; /* n: members, of an array or object that mi_json_keys found */
 };
 
 /* An entry of "added_tokens". */
@@ -22,33 +22,40 @@ struct mi_json_added {
 struct mi_json_reader {
     struct mi_tokenizer_state *st;
     struct mi_error *err;
-    struct mi_arena arena; /* until the reading is over */
+    struct mi_json_slice all; /* the file */
+    struct mi_arena arena;    /* until the reading is over: small parts, strings with escapes */
+    char *spare;              /* [n_spare] of the arena: strings behind each other */
+    size_t n_spare;
     /* vocabulary: [n], with room for cap */
-    struct mi_bytes *token;
+    struct mi_bytes *token; /* in the file, or in the arena */
     unsigned char *type;
     bool *is_made;
-    double *score;
+    double *score; /* of Unigram alone, else NULL */
     size_t n, cap, n_entries;
     struct mi_json_added *added;
     size_t n_added, added_cap;
-    struct mi_bytes *merge;
-    uint32_t *left;
-    size_t n_merges, merge_cap, left_cap;
-    bool is_bytes;
+    bool is_bytes, is_scored;
     bool has_template; /* the post_processor says what stands before a text */
 };
 
-/* Keys of the object `slice` among names [n] (NULL-ended) to out [n]; twice the same is refused,
+/* Keys of an object that are looked for: names (NULL-ended) to out; twice the same is refused,
  * others are passed over. `where` names the object in messages. */
-int mi_json_keys(struct mi_json_reader *r, struct mi_json_slice slice, const char *where,
-                 const char *const *names, struct mi_json_slice *out) MI_MUST_USE;
+struct mi_json_wanted {
+    const char *where;
+    const char *const *names;
+    struct mi_json_slice *out;
+    const struct mi_json_wanted *inner; /* of the member inner->where; or NULL */
+};
+int mi_json_keys(struct mi_json_reader *r, struct mi_json_slice slice,
+                 const struct mi_json_wanted *wanted) MI_MUST_USE;
 /* Small parts as a tree. */
 int mi_json_tree(struct mi_json_reader *r, struct mi_json_slice slice, const char *where,
                  struct mi_value *out) MI_MUST_USE;
 
 int mi_json_vocab(struct mi_json_reader *r, struct mi_json_slice vocab) MI_MUST_USE;
 int mi_json_scored(struct mi_json_reader *r, struct mi_json_slice vocab) MI_MUST_USE;
-int mi_json_merges(struct mi_json_reader *r, struct mi_json_slice merges) MI_MUST_USE;
+int mi_json_merges(struct mi_json_reader *r, struct mi_json_slice merges,
+                   struct mi_vocab_merger *m) MI_MUST_USE;
 int mi_json_added_tokens(struct mi_json_reader *r, struct mi_json_slice list) MI_MUST_USE;
 /* The id of a text in what was read, -1 for none. Linear. */
 int32_t mi_json_find(const struct mi_json_reader *r, const char *text, size_t len);

@@ -6,14 +6,33 @@
 
 enum {
     MAX_ENTRIES = 1 << 22,
-    MAX_MERGES = 1 << 23,
     MAX_TOKEN = 64 * 1024,
     SPARE_IDS = 1 << 16, /* ids without a token, beyond one for each that has */
+    SPARE = 1 << 16,     /* bytes of the arena taken at once */
 };
 
 static int fail(struct mi_json_reader *r, const char *what, size_t k)
 {
     return mi_fail(r->err, MI_EXIT_DATA, "tokenizer.json: %s (entry %zu)", what, k);
+}
+
+/* A string that stays: most have no escapes and lie in the file. */
+static struct mi_bytes keep(struct mi_json_reader *r, const char *s, size_t len)
+{
+    char *copy;
+
+    if (s >= r->all.at && s < r->all.at + r->all.len)
+        return (struct mi_bytes){s, len};
+    if (r->n_spare < len) {
+        r->n_spare = len < SPARE ? SPARE : len;
+        r->spare = mi_arena_alloc(&r->arena, r->n_spare);
+    }
+    copy = r->spare;
+    if (len)
+        memcpy(copy, s, len);
+    r->spare += len;
+    r->n_spare -= len;
+    return (struct mi_bytes){copy, len};
 }
 
 /* ---- tokens ----------------------------------------------------------------------- */
@@ -33,16 +52,18 @@ static int reach(struct mi_json_reader *r, uint64_t id, size_t n_entries)
     r->token = mi_grow(r->token, &caps[0], r->n, sizeof *r->token);
     r->type = mi_grow(r->type, &caps[1], r->n, sizeof *r->type);
     r->is_made = mi_grow(r->is_made, &caps[2], r->n, sizeof *r->is_made);
-    r->score = mi_grow(r->score, &caps[3], r->n, sizeof *r->score);
-    /* elements of four sizes may get different room: the least counts */
+    if (r->is_scored)
+        r->score = mi_grow(r->score, &caps[3], r->n, sizeof *r->score);
+    /* elements of several sizes may get different room: the least counts */
     r->cap = caps[0];
-    for (int i = 1; i < 4; i++)
+    for (int i = 1; i < 3 + r->is_scored; i++)
         r->cap = caps[i] < r->cap ? caps[i] : r->cap;
     for (size_t i = n; i < r->n; i++) {
         r->token[i] = (struct mi_bytes){"", 0};
         r->type[i] = MI_TOKEN_UNUSED;
         r->is_made[i] = false;
-        r->score[i] = 0;
+        if (r->is_scored)
+            r->score[i] = 0;
     }
     return 0;
 }
@@ -62,33 +83,20 @@ static int add_token(struct mi_json_reader *r, const char *text, size_t len, uin
     if (r->is_made[id])
         return mi_fail(r->err, MI_EXIT_DATA, "tokenizer.json: two tokens have the id %llu",
                        (unsigned long long)id);
-    r->token[id] = (struct mi_bytes){mi_arena_dup(&r->arena, text, len), len};
+    r->token[id] = keep(r, text, len);
     r->type[id] = MI_TOKEN_NORMAL;
     r->is_made[id] = true;
-    r->score[id] = score;
+    if (r->is_scored)
+        r->score[id] = score;
     r->n_entries++;
     return 0;
 }
 
-/* Counts first: ids may come in any order. */
-static size_t count_members(struct mi_json_slice s)
-{
-    struct mi_error err = {0};
-    struct mi_pull p;
-    size_t n = 0;
-
-    mi_pull_init(&p, s.at, s.len, &err);
-    if (mi_pull_enter(&p, '{') == 0)
-        while (mi_pull_next(&p) == 1 && mi_pull_skip(&p) == 0)
-            n++;
-    mi_pull_free(&p);
-    return n;
-}
-
+/* Ids may come in any order. */
 int mi_json_vocab(struct mi_json_reader *r, struct mi_json_slice vocab)
 {
     struct mi_pull p;
-    size_t n = count_members(vocab);
+    size_t n = vocab.n;
     int rc;
 
     if (n > MAX_ENTRIES)
@@ -118,6 +126,7 @@ int mi_json_scored(struct mi_json_reader *r, struct mi_json_slice vocab)
     struct mi_pull p;
     int rc;
 
+    r->is_scored = true;
     mi_pull_init(&p, vocab.at, vocab.len, r->err);
     rc = mi_pull_enter(&p, '[');
     while (rc == 0 && (rc = mi_pull_next(&p)) > 0) {
@@ -148,69 +157,59 @@ int32_t mi_json_find(const struct mi_json_reader *r, const char *text, size_t le
 
 /* ---- merges ------------------------------------------------------------------------- */
 
-static int add_merge(struct mi_json_reader *r, struct mi_buf *text, size_t left)
-{
-    if (r->n_merges >= MAX_MERGES || text->len > 2 * MAX_TOKEN)
-        return fail(r, "too many merges, or one is too long", r->n_merges);
-    r->merge = mi_grow(r->merge, &r->merge_cap, r->n_merges + 1, sizeof *r->merge);
-    r->left = mi_grow(r->left, &r->left_cap, r->n_merges + 1, sizeof *r->left);
-    r->merge[r->n_merges] =
-        (struct mi_bytes){mi_arena_dup(&r->arena, text->data, text->len), text->len};
-    r->left[r->n_merges++] = (uint32_t)left;
-    return 0;
-}
-
-/* "a b", or ["a", "b"]. */
-static int take_merge(struct mi_json_reader *r, struct mi_pull *p, struct mi_buf *text)
+/* ["a", "b"] */
+static int take_parts(struct mi_json_reader *r, struct mi_pull *p, struct mi_vocab_merger *m,
+                      struct mi_buf *first)
 {
     struct mi_pull_string s;
-    const char *space;
-    size_t left = 0;
-    int rc;
+    struct mi_bytes left = {"", 0};
+    int rc = mi_pull_enter(p, '[');
 
-    mi_buf_clear(text);
-    if (mi_pull_peek(p) == MI_PULL_STRING) {
-        rc = mi_pull_take_string(p, &s);
-        if (rc < 0)
-            return rc;
-        space = s.len > 1 ? memchr(s.at + 1, ' ', s.len - 1) : NULL;
-        if (!space)
-            return fail(r, "a merge is no pair", r->n_merges);
-        mi_buf_add(text, s.at, s.len);
-        return add_merge(r, text, (size_t)(space - s.at));
-    }
-    rc = mi_pull_enter(p, '[');
     for (int i = 0; i < 2 && rc == 0; i++) {
         rc = mi_pull_next(p);
+        if (rc == 0)
+            rc = fail(r, "a merge is no pair", m->n);
         if (rc == 1)
             rc = mi_pull_take_string(p, &s);
-        else if (rc == 0)
-            rc = fail(r, "a merge is no pair", r->n_merges);
-        if (rc < 0)
-            break;
-        mi_buf_add(text, s.at, s.len);
-        if (i == 0) {
-            left = s.len;
-            mi_buf_add_char(text, ' ');
+        if (rc == 0 && i == 0) { /* the next string with escapes takes the place of this one */
+            left = (struct mi_bytes){s.at, s.len};
+            if (s.at < r->all.at || s.at >= r->all.at + r->all.len) {
+                mi_buf_clear(first);
+                mi_buf_add(first, s.at, s.len);
+                left.at = first->data;
+            }
         }
     }
     if (rc == 0 && (rc = mi_pull_next(p)) > 0)
-        rc = fail(r, "a merge is no pair", r->n_merges);
-    return rc < 0 ? rc : add_merge(r, text, left);
+        rc = fail(r, "a merge is no pair", m->n);
+    return rc < 0 ? rc : mi_vocab_merge_parts(m, left, (struct mi_bytes){s.at, s.len}, r->err);
 }
 
-int mi_json_merges(struct mi_json_reader *r, struct mi_json_slice merges)
+/* "a b", or in parts. */
+static int take_merge(struct mi_json_reader *r, struct mi_pull *p, struct mi_vocab_merger *m,
+                      struct mi_buf *first)
 {
-    struct mi_buf text = {0};
+    struct mi_pull_string s;
+    int rc;
+
+    if (mi_pull_peek(p) != MI_PULL_STRING)
+        return take_parts(r, p, m, first);
+    rc = mi_pull_take_string(p, &s);
+    return rc < 0 ? rc : mi_vocab_merge(m, (struct mi_bytes){s.at, s.len}, r->err);
+}
+
+int mi_json_merges(struct mi_json_reader *r, struct mi_json_slice merges, struct mi_vocab_merger *m)
+{
+    struct mi_buf first = {0};
     struct mi_pull p;
     int rc;
 
     mi_pull_init(&p, merges.at, merges.len, r->err);
     rc = mi_pull_enter(&p, '[');
     while (rc == 0 && (rc = mi_pull_next(&p)) > 0)
-        rc = take_merge(r, &p, &text);
+        rc = take_merge(r, &p, m, &first);
     mi_pull_free(&p);
-    mi_buf_free(&text);
+    mi_buf_free(&first);
     return rc < 0 ? mi_fail_in(r->err, "merges") : 0;
 }
 

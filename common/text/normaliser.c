@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* A text may become so many times longer, and a little more. */
+enum { GROWTH = 32, SPARE = 64 * 1024 };
+
 static size_t decode(const struct mi_traced *t, size_t i, uint32_t *cp)
 {
     int used = mi_utf8_decode(t->at + i, t->len - i, cp);
@@ -304,6 +307,7 @@ static bool is_idle(const struct mi_normal_step *s, const struct mi_traced *in, 
 int mi_normaliser_run(struct mi_normaliser *n, struct mi_traced in, bool continued,
                       struct mi_traced *out, struct mi_error *err)
 {
+    const size_t most = in.len > SIZE_MAX / (2 * GROWTH) ? SIZE_MAX : GROWTH * in.len + SPARE;
     int r = 0, next = 0;
 
     for (int i = 0; i < n->n && r == 0; i++) {
@@ -318,6 +322,7 @@ int mi_normaliser_run(struct mi_normaliser *n, struct mi_traced in, bool continu
         }
         next = !next;
         mi_tracing_clear(w);
+        w->most = most;
         switch (s->kind) {
         case MI_NORMAL_FORM: run_form(n, s, &in, w); break;
         case MI_NORMAL_REPLACE: r = run_replace(s, &in, w, err); break;
@@ -326,6 +331,9 @@ int mi_normaliser_run(struct mi_normaliser *n, struct mi_traced in, bool continu
         case MI_NORMAL_PIECE: run_piece(s, &in, continued, w); break;
         default: run_chars(s, &in, w); break;
         }
+        if (r == 0 && w->is_over)
+            r = mi_fail(err, MI_EXIT_DATA, "normalizer: %zu bytes of text became more than %zu",
+                        in.len, most);
         in = mi_tracing_view(w);
     }
     *out = in;

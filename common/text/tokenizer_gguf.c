@@ -170,9 +170,14 @@ static void show_spaces(struct mi_tokenizer_state *s, bool has_prefix)
 static int add_merges(struct mi_tokenizer_state *s, const struct mi_vocab_source *v, bool is_bytes,
                       struct mi_error *err)
 {
-    struct mi_vocab_merges m = {v->merges, NULL, v->n_merges, 0, is_bytes};
+    struct mi_vocab_merger m = {.vocab = &s->vocab, .bpe = &s->bpe, .is_bytes = is_bytes};
+    int r = 0;
 
-    return mi_vocab_merges(&s->vocab, &m, &s->bpe, err);
+    mi_bpe_init(&s->bpe, v->n_merges);
+    for (size_t k = 0; k < v->n_merges && r == 0; k++)
+        r = mi_vocab_merge(&m, v->merges[k], err);
+    mi_buf_free(&m.text);
+    return r;
 }
 
 static int open_bytes(struct mi_tokenizer_state *s, const struct mi_vocab_source *v,

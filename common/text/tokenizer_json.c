@@ -1,61 +1,10 @@
 #include "text/tokenizer_json.h"
 
 #include "base/escape.h"
-#include "data/json.h"
 #include "text/json_reader.h"
 
 #include <math.h>
 #include <string.h>
-
-enum { MAX_TREE = 2 << 20 }; /* bytes of a part that is read as a tree */
-
-/* ---- tools -------------------------------------------------------------------------- */
-
-int mi_json_keys(struct mi_json_reader *r, struct mi_json_slice slice, const char *where,
-                 const char *const *names, struct mi_json_slice *out)
-{
-    struct mi_pull p;
-    int rc;
-
-    mi_pull_init(&p, slice.at, slice.len, r->err);
-    rc = mi_pull_enter(&p, '{');
-    while (rc == 0 && (rc = mi_pull_next(&p)) > 0) {
-        const char *const *name = names;
-        size_t from;
-        int kind;
-
-        while (*name && !mi_pull_is(&p.key, *name))
-            name++;
-        if (*name && out[name - names].len > 0) {
-            rc = mi_fail(r->err, MI_EXIT_DATA, "the key '%s' is there twice", *name);
-            break;
-        }
-        kind = mi_pull_peek(&p);
-        from = p.at;
-        rc = kind < 0 ? kind : mi_pull_skip(&p);
-        if (rc == 0 && *name)
-            out[name - names] =
-                (struct mi_json_slice){kind == MI_PULL_NULL ? NULL : slice.at + from, p.at - from};
-    }
-    if (rc == 0)
-        rc = mi_pull_end(&p);
-    mi_pull_free(&p);
-    return rc < 0 ? mi_fail_in(r->err, "%s", where) : 0;
-}
-
-int mi_json_tree(struct mi_json_reader *r, struct mi_json_slice slice, const char *where,
-                 struct mi_value *out)
-{
-    *out = mi_nil();
-    if (!slice.at)
-        return 0;
-    if (slice.len > MAX_TREE)
-        return mi_fail(r->err, MI_EXIT_DATA, "%s: %zu bytes; the limit is %d", where, slice.len,
-                       (int)MAX_TREE);
-    return mi_json_parse(&r->arena, slice.at, slice.len, out, r->err) < 0
-               ? mi_fail_in(r->err, "%s", where)
-               : 0;
-}
 
 static int run_part(struct mi_json_reader *r, struct mi_json_slice slice, const char *where,
                     int (*run)(struct mi_json_reader *r, const struct mi_value *v))
@@ -239,8 +188,6 @@ static int read_model(struct mi_json_reader *r, struct mi_json_slice *m)
     if (rc == 0)
         rc = strcmp(type, "Unigram") == 0 ? mi_json_scored(r, m[M_VOCAB])
                                           : mi_json_vocab(r, m[M_VOCAB]);
-    if (rc == 0 && strcmp(type, "BPE") == 0 && m[M_MERGES].at)
-        rc = mi_json_merges(r, m[M_MERGES]);
     if (rc == 0)
         rc = take_number(r, m[M_DROPOUT], 0, &dropout);
     if (rc == 0 && dropout != 0)
@@ -269,17 +216,39 @@ static int take_scores(struct mi_json_reader *r)
     return mi_pieces_by_score(st, r->err);
 }
 
+static void free_tokens(struct mi_json_reader *r)
+{
+    mi_free(r->token);
+    mi_free(r->type);
+    mi_free(r->is_made);
+    r->token = NULL;
+    r->type = NULL;
+    r->is_made = NULL;
+}
+
+static int add_merges(struct mi_json_reader *r, struct mi_json_slice merges)
+{
+    struct mi_tokenizer_state *st = r->st;
+    struct mi_vocab_merger m = {
+        .vocab = &st->vocab, .bpe = &st->bpe, .prefix = st->prefix_len, .is_bytes = r->is_bytes};
+    int rc;
+
+    mi_bpe_init(&st->bpe, 0);
+    if (!merges.at)
+        return 0;
+    rc = mi_json_merges(r, merges, &m);
+    mi_buf_free(&m.text);
+    return rc;
+}
+
+/* The list of tokens is large: it goes before the merges come. */
 static int build_model(struct mi_json_reader *r, const struct mi_json_slice *m)
 {
     struct mi_tokenizer_state *st = r->st;
     struct mi_vocab_tokens tokens = {r->token, r->type, r->is_made, r->n, r->is_bytes};
-    struct mi_vocab_merges merges = {r->merge, r->left, r->n_merges, 0, r->is_bytes};
-    int rc = find_unknown(r, m);
+    int rc = mi_vocab_init(&st->vocab, &tokens, r->err);
 
-    if (rc == 0)
-        rc = read_affixes(r, m);
-    if (rc == 0)
-        rc = mi_vocab_init(&st->vocab, &tokens, r->err);
+    free_tokens(r);
     if (rc < 0)
         return mi_fail_in(r->err, "model");
     st->pre.ignore_merges = st->algorithm <= MI_BPE_TEXT && is_true(m[M_IGNORE_MERGES]);
@@ -290,9 +259,8 @@ static int build_model(struct mi_json_reader *r, const struct mi_json_slice *m)
         st->falls_back = true;
         (void)mi_vocab_fall_back(&st->vocab);
     }
-    merges.prefix = st->prefix_len;
     if (st->algorithm <= MI_BPE_TEXT)
-        rc = mi_vocab_merges(&st->vocab, &merges, &st->bpe, r->err);
+        rc = add_merges(r, m[M_MERGES]);
     else if (st->algorithm == MI_UNIGRAM)
         rc = take_scores(r);
     return rc < 0 ? mi_fail_in(r->err, "model") : 0;
@@ -317,7 +285,7 @@ static int find_token(struct mi_json_reader *r, struct mi_json_slice s, int32_t 
     *id = -1;
     if (s.at && s.at[0] == '{') {
         content = (struct mi_json_slice){0};
-        rc = mi_json_keys(r, s, "token", names, &content);
+        rc = mi_json_keys(r, s, &(struct mi_json_wanted){"token", names, &content, NULL});
     }
     if (rc == 0)
         rc = take_text(r, content, &text, &len);
@@ -342,6 +310,7 @@ static bool overrides(const char *name)
 static int read_config(struct mi_json_reader *r, const char *text, size_t len)
 {
     struct mi_json_slice c[C_N] = {0};
+    const struct mi_json_wanted wanted = {"tokenizer_config.json", config_keys, c, NULL};
     struct mi_tokenizer_state *st = r->st;
     const char *class_name;
     size_t class_len;
@@ -349,8 +318,7 @@ static int read_config(struct mi_json_reader *r, const char *text, size_t len)
 
     if (!text)
         return 0;
-    rc =
-        mi_json_keys(r, (struct mi_json_slice){text, len}, "tokenizer_config.json", config_keys, c);
+    rc = mi_json_keys(r, (struct mi_json_slice){text, len, 0}, &wanted);
     if (rc == 0)
         rc = find_token(r, c[C_BOS], &st->bos);
     if (rc == 0)
@@ -402,17 +370,16 @@ static void add_tokens(struct mi_json_reader *r)
     }
 }
 
-static int read_all(struct mi_json_reader *r, struct mi_json_slice all, const char *config,
-                    size_t config_len)
+static int read_all(struct mi_json_reader *r, const char *config, size_t config_len)
 {
     struct mi_json_slice t[T_N] = {0}, m[M_N] = {0};
+    const struct mi_json_wanted in_model = {"model", model_keys, m, NULL};
+    const struct mi_json_wanted wanted = {"tokenizer.json", top_keys, t, &in_model};
     struct mi_tokenizer_state *st = r->st;
-    int rc = mi_json_keys(r, all, "tokenizer.json", top_keys, t);
+    int rc = mi_json_keys(r, r->all, &wanted);
 
-    if (rc == 0 && !t[T_MODEL].at)
+    if (rc == 0 && (!t[T_MODEL].at || t[T_MODEL].at[0] != '{'))
         rc = mi_fail(r->err, MI_EXIT_DATA, "tokenizer.json: there is no model");
-    if (rc == 0)
-        rc = mi_json_keys(r, t[T_MODEL], "model", model_keys, m);
     if (rc == 0)
         rc = run_part(r, t[T_NORMALIZER], "normalizer", mi_json_normaliser);
     if (rc == 0)
@@ -421,14 +388,16 @@ static int read_all(struct mi_json_reader *r, struct mi_json_slice all, const ch
         rc = read_model(r, m);
     if (rc == 0)
         rc = mi_json_added_tokens(r, t[T_ADDED]);
-    if (rc == 0)
-        rc = build_model(r, m);
+    if (rc == 0 && (rc = find_unknown(r, m)) == 0)
+        rc = read_affixes(r, m);
     if (rc == 0)
         rc = run_part(r, t[T_DECODER], "decoder", mi_json_decoder);
     if (rc == 0)
         rc = run_part(r, t[T_POST], "post_processor", mi_json_post);
     if (rc == 0)
         rc = read_config(r, config, config_len);
+    if (rc == 0)
+        rc = build_model(r, m);
     if (rc < 0)
         return rc;
     if (st->bos < 0 && st->n_before > 0)
@@ -459,19 +428,15 @@ int mi_tokenizer_open_json(struct mi_tokenizer *t, const char *json, size_t len,
                            size_t config_len, struct mi_error *err)
 {
     struct mi_error own = {0};
-    struct mi_json_reader r = {.err = err ? err : &own};
+    struct mi_json_reader r = {.err = err ? err : &own, .all = {json, len, 0}};
     int rc;
 
     t->state = r.st = mi_alloc_zero(1, sizeof *r.st);
     r.st->bos = r.st->eos = r.st->eot = r.st->unk = r.st->made_unk = -1;
-    rc = read_all(&r, (struct mi_json_slice){json, len}, config, config_len);
-    mi_free(r.token);
-    mi_free(r.type);
-    mi_free(r.is_made);
+    rc = read_all(&r, config, config_len);
+    free_tokens(&r);
     mi_free(r.score);
     mi_free(r.added);
-    mi_free(r.merge);
-    mi_free(r.left);
     mi_arena_free(&r.arena);
     if (rc < 0) {
         mi_tokenizer_free(t);

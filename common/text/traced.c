@@ -27,12 +27,18 @@ struct mi_traced mi_traced_slice(const struct mi_traced *t, size_t begin, size_t
 void mi_tracing_clear(struct mi_tracing *w)
 {
     mi_buf_clear(&w->text);
+    w->is_over = false;
 }
 
+/* Room for n more, NULL beyond the limit. */
 static struct mi_origin *more(struct mi_tracing *w, size_t n)
 {
     size_t before = w->text.len;
 
+    if (w->is_over || (w->most > 0 && before + n > w->most)) {
+        w->is_over = true;
+        return NULL;
+    }
     w->origin = mi_grow(w->origin, &w->cap, before + n, sizeof *w->origin);
     return w->origin + before;
 }
@@ -44,6 +50,8 @@ void mi_tracing_copy(struct mi_tracing *w, const struct mi_traced *t, size_t beg
     if (begin == end)
         return;
     o = more(w, end - begin);
+    if (!o)
+        return;
     for (size_t i = begin; i < end; i++)
         o[i - begin] = mi_traced_origin(t, i);
     mi_buf_add(&w->text, t->at + begin, end - begin);
@@ -56,6 +64,8 @@ void mi_tracing_put(struct mi_tracing *w, const char *bytes, size_t n, struct mi
     if (n == 0)
         return;
     o = more(w, n);
+    if (!o)
+        return;
     for (size_t i = 0; i < n; i++)
         o[i] = from;
     mi_buf_add(&w->text, bytes, n);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Bytes from to `to` - 1 of the original; empty for what was put in. */
@@ -19,11 +20,13 @@ struct mi_traced {
     size_t base;
 };
 
-/* Where such a text is written. `{0}` is valid and empty. */
+/* Where such a text is written. `{0}` is valid and empty. What would go beyond `most` bytes
+ * (0: no limit) is left out, and is_over says so. */
 struct mi_tracing {
     struct mi_buf text;
     struct mi_origin *origin;
-    size_t cap;
+    size_t cap, most;
+    bool is_over;
 };
 
 struct mi_origin mi_traced_origin(const struct mi_traced *t, size_t i);

@@ -10,6 +10,7 @@ enum {
     MAX_TOKENS = 1 << 22,
     MAX_MERGES = 1 << 23,
     MAX_TOKEN = 64 * 1024,
+    MAX_BYTES = 1 << 30, /* of all tokens: what they stand for is hardly longer */
 };
 
 /* ---- tables ------------------------------------------------------------------- */
@@ -109,9 +110,9 @@ static bool is_text_type(int type)
     return type == MI_TOKEN_NORMAL || type == MI_TOKEN_BYTE;
 }
 
-static bool is_made(const struct mi_vocab_tokens *src, const struct mi_vocab *v, size_t k)
+static bool makes(const struct mi_vocab_tokens *src, const struct mi_vocab *v, size_t k)
 {
-    return src->is_made ? src->is_made[k] : is_text_type(v->type[k]);
+    return is_text_type(v->type[k]) && (!src->is_made || src->is_made[k]);
 }
 
 static int add_token(struct mi_vocab *v, const struct mi_vocab_tokens *src, struct mi_buf *bytes,
@@ -127,8 +128,11 @@ static int add_token(struct mi_vocab *v, const struct mi_vocab_tokens *src, stru
     if (raw.len > MAX_TOKEN)
         return mi_fail(err, MI_EXIT_DATA, "vocabulary: token %zu has %zu bytes; the limit is %d", k,
                        raw.len, (int)MAX_TOKEN);
-    v->start[k] = bytes->len;
+    v->start[k] = (uint32_t)bytes->len;
     v->type[k] = (unsigned char)type;
+    if (bytes->len + raw.len > MAX_BYTES)
+        return mi_fail(err, MI_EXIT_DATA, "vocabulary: the tokens have more than %d bytes",
+                       (int)MAX_BYTES);
     if (!src->is_bytes || !is_text_type(type) || !mi_bytemap_decode(bytes, raw.at, raw.len)) {
         mi_buf_add(bytes, raw.at, raw.len);
         if (src->is_bytes && is_text_type(type)) /* spelled in no bytes: never made */
@@ -158,13 +162,14 @@ static void add_user(struct mi_vocab *v, const struct mi_vocab_tokens *src)
 
 static void index_tokens(struct mi_vocab *v, const struct mi_vocab_tokens *src)
 {
-    init_table(&v->normal, v->n);
-    init_table(&v->special, v->n);
-    for (size_t k = 0; k < v->n; k++) {
-        bool makes = is_text_type(v->type[k]) && is_made(src, v, k);
+    size_t n_made = 0;
 
-        add_to(v, makes ? &v->normal : &v->special, (int32_t)k);
-    }
+    for (size_t k = 0; k < v->n; k++)
+        n_made += makes(src, v, k);
+    init_table(&v->normal, v->n); /* add_user adds to it */
+    init_table(&v->special, v->n - n_made);
+    for (size_t k = 0; k < v->n; k++)
+        add_to(v, makes(src, v, k) ? &v->normal : &v->special, (int32_t)k);
     add_user(v, src);
     for (size_t k = 0; k <= v->normal.mask; k++) {
         size_t len = mi_vocab_text(v, v->normal.slot[k]).len;
@@ -197,7 +202,7 @@ int mi_vocab_init(struct mi_vocab *v, const struct mi_vocab_tokens *src, struct 
     mi_buf_reserve(&bytes, 1);
     for (size_t k = 0; k < v->n && r == 0; k++)
         r = add_token(v, src, &bytes, k, err);
-    v->start[v->n] = bytes.len;
+    v->start[v->n] = (uint32_t)bytes.len;
     v->bytes = bytes.data;
     if (r == 0)
         index_tokens(v, src);
@@ -217,13 +222,13 @@ void mi_vocab_show(struct mi_vocab *v, const struct mi_decoder *d, bool keeps_us
         bool is_kept = v->type[k] == MI_TOKEN_CONTROL || v->type[k] == MI_TOKEN_UNKNOWN ||
                        (v->type[k] == MI_TOKEN_USER && keeps_user);
 
-        v->shown_start[k] = b.len;
+        v->shown_start[k] = (uint32_t)b.len;
         if (is_kept)
             mi_buf_add(&b, p.at, p.len);
         else
             mi_decoder_token(d, p.at, p.len, &b);
     }
-    v->shown_start[v->n] = b.len;
+    v->shown_start[v->n] = (uint32_t)b.len;
     v->shown = b.data;
 }
 
@@ -245,61 +250,62 @@ bool mi_vocab_fall_back(struct mi_vocab *v)
 
 /* ---- merges ------------------------------------------------------------------- */
 
-static bool add_part(const struct mi_vocab_merges *m, struct mi_buf *b, const char *s, size_t n)
+static int refuse_merge(const struct mi_vocab_merger *m, const char *why, struct mi_error *err)
+{
+    return mi_fail(err, MI_EXIT_DATA, "vocabulary: merge %zu %s", m->n, why);
+}
+
+static bool add_part(struct mi_vocab_merger *m, struct mi_bytes part)
 {
     if (m->is_bytes)
-        return mi_bytemap_decode(b, s, n);
-    mi_buf_add(b, s, n);
+        return mi_bytemap_decode(&m->text, part.at, part.len);
+    mi_buf_add(&m->text, part.at, part.len);
     return true;
 }
 
-static int add_merge(const struct mi_vocab *v, const struct mi_vocab_merges *all, size_t rank,
-                     struct mi_buf *b, struct mi_bpe *bpe, struct mi_error *err)
+int mi_vocab_merge_parts(struct mi_vocab_merger *m, struct mi_bytes left_text,
+                         struct mi_bytes right_text, struct mi_error *err)
 {
-    struct mi_bytes m = all->merge[rank];
-    const char *space = all->left   ? m.at + all->left[rank]
-                        : m.len > 1 ? memchr(m.at + 1, ' ', m.len - 1)
-                                    : NULL;
-    size_t n_left = space ? (size_t)(space - m.at) : 0, cut;
+    const struct mi_vocab *v = m->vocab;
+    struct mi_buf *b = &m->text;
     int32_t left, right, result;
+    size_t cut;
 
+    if (m->n == MAX_MERGES)
+        return mi_fail(err, MI_EXIT_DATA, "vocabulary: more than %d merges", (int)MAX_MERGES);
     mi_buf_clear(b);
-    if (!space || !add_part(all, b, m.at, n_left))
-        return mi_fail(err, MI_EXIT_DATA, "vocabulary: merge %zu is no pair of tokens", rank);
+    if (!add_part(m, left_text))
+        return refuse_merge(m, "is no pair of tokens", err);
     cut = b->len;
-    if (!add_part(all, b, space + 1, m.len - n_left - 1))
-        return mi_fail(err, MI_EXIT_DATA, "vocabulary: merge %zu is no pair of tokens", rank);
+    if (!add_part(m, right_text))
+        return refuse_merge(m, "is no pair of tokens", err);
     left = mi_vocab_find(v, &v->normal, b->data, cut);
     right = mi_vocab_find(v, &v->normal, b->data + cut, b->len - cut);
-    if (all->prefix > 0 && b->len - cut >= all->prefix) {
-        memmove(b->data + cut, b->data + cut + all->prefix, b->len - cut - all->prefix);
-        b->len -= all->prefix;
+    if (m->prefix > 0 && b->len - cut >= m->prefix) {
+        memmove(b->data + cut, b->data + cut + m->prefix, b->len - cut - m->prefix);
+        b->len -= m->prefix;
     }
     result = mi_vocab_find(v, &v->normal, b->data, b->len);
     /* Text must not turn into a control token: such a merge is left out. */
-    if (result < 0 && mi_vocab_find(v, &v->special, b->data, b->len) >= 0)
+    if (result < 0 && mi_vocab_find(v, &v->special, b->data, b->len) >= 0) {
+        m->n++;
         return 0;
+    }
     if (left < 0 || right < 0 || result < 0)
-        return mi_fail(err, MI_EXIT_DATA, "vocabulary: merge %zu names a token that is not there",
-                       rank);
-    mi_bpe_add(bpe, (struct mi_bpe_merge){left, right, (int32_t)rank, result});
+        return refuse_merge(m, "names a token that is not there", err);
+    mi_bpe_add(m->bpe, (struct mi_bpe_merge){left, right, (int32_t)m->n++, result});
     return 0;
 }
 
-int mi_vocab_merges(const struct mi_vocab *v, const struct mi_vocab_merges *m, struct mi_bpe *bpe,
-                    struct mi_error *err)
+int mi_vocab_merge(struct mi_vocab_merger *m, struct mi_bytes pair, struct mi_error *err)
 {
-    struct mi_buf b = {0};
-    int r = 0;
+    const char *space = pair.len > 1 ? memchr(pair.at + 1, ' ', pair.len - 1) : NULL;
+    size_t left = space ? (size_t)(space - pair.at) : 0;
 
-    if (m->n > MAX_MERGES)
-        return mi_fail(err, MI_EXIT_DATA, "vocabulary: %zu merges; at most %d are possible", m->n,
-                       (int)MAX_MERGES);
-    mi_bpe_init(bpe, m->n);
-    for (size_t k = 0; k < m->n && r == 0; k++)
-        r = add_merge(v, m, k, &b, bpe, err);
-    mi_buf_free(&b);
-    return r;
+    if (!space)
+        return refuse_merge(m, "is no pair of tokens", err);
+    return mi_vocab_merge_parts(m, (struct mi_bytes){pair.at, left},
+                                (struct mi_bytes){space + 1, pair.len - left - 1}, err);
 }
 
 void mi_vocab_free(struct mi_vocab *v)

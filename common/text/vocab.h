@@ -27,10 +27,10 @@ struct mi_vocab_tokens {
 
 struct mi_vocab {
     size_t n;
-    char *bytes;   /* of all tokens, one behind the other */
-    size_t *start; /* [n + 1] in bytes */
-    char *shown;   /* the same of what they stand for; NULL: the same bytes */
-    size_t *shown_start;
+    char *bytes;     /* of all tokens, one behind the other */
+    uint32_t *start; /* [n + 1] in bytes */
+    char *shown;     /* the same of what they stand for; NULL: the same bytes */
+    uint32_t *shown_start;
     unsigned char *type;        /* [n] enum mi_token_type */
     struct mi_id_table normal;  /* what the algorithm makes */
     struct mi_id_table special; /* the others */
@@ -45,16 +45,21 @@ int mi_vocab_init(struct mi_vocab *v, const struct mi_vocab_tokens *src,
 void mi_vocab_show(struct mi_vocab *v, const struct mi_decoder *d, bool keeps_user);
 /* <0x00> to <0xFF> as the tokens of single bytes; false when one is missing. */
 bool mi_vocab_fall_back(struct mi_vocab *v);
-/* Merges "left right"; where left [n] is not NULL it says where each is cut. is_bytes as for
- * the tokens; of the right part `prefix` bytes do not go into the result. */
-struct mi_vocab_merges {
-    const struct mi_bytes *merge;
-    const uint32_t *left;
-    size_t n, prefix;
+/* Merges on their way into a table, in order of rank. is_bytes as for the tokens; of the right
+ * part `prefix` bytes do not go into the result. */
+struct mi_vocab_merger {
+    const struct mi_vocab *vocab;
+    struct mi_bpe *bpe;
+    size_t prefix;
     bool is_bytes;
+    size_t n; /* so far */
+    struct mi_buf text;
 };
-int mi_vocab_merges(const struct mi_vocab *v, const struct mi_vocab_merges *m, struct mi_bpe *b,
-                    struct mi_error *err) MI_MUST_USE;
+/* "left right", cut at the first space behind the first byte. */
+int mi_vocab_merge(struct mi_vocab_merger *m, struct mi_bytes pair,
+                   struct mi_error *err) MI_MUST_USE;
+int mi_vocab_merge_parts(struct mi_vocab_merger *m, struct mi_bytes left, struct mi_bytes right,
+                         struct mi_error *err) MI_MUST_USE;
 struct mi_bytes mi_vocab_text(const struct mi_vocab *v, int32_t id);  /* as the model has it */
 struct mi_bytes mi_vocab_piece(const struct mi_vocab *v, int32_t id); /* what it stands for */
 int32_t mi_vocab_find(const struct mi_vocab *v, const struct mi_id_table *t, const char *piece,

@@ -71,8 +71,8 @@ def lies():
         (f"{TOKENIZER}: an id of 2^22", TOKENIZER, of_json(lambda v: v["model"]["vocab"].update(new=1 << 22)), ""),
         (f"{TOKENIZER}: a token beyond the embedding", TOKENIZER,
          of_json(lambda v: v["model"]["vocab"].update(new=300)), ""),
-        (f"{TOKENIZER}: 700,000 of them", TOKENIZER,
-         of_json(lambda v: v["model"]["vocab"].update({f"t{i}": 300 + i for i in range(700_000)})), ""),
+        (f"{TOKENIZER}: 1,000,000 of them", TOKENIZER,
+         of_json(lambda v: v["model"]["vocab"].update({f"t{i}": 300 + i for i in range(1_000_000)})), ""),
         (f"{TOKENIZER}: a merge of nothing", TOKENIZER, of_json(lambda v: v["model"]["merges"].append(["qqq", "z"])), ""),
         (f"{TOKENIZER}: a merge of one", TOKENIZER, of_json(lambda v: v["model"]["merges"].append(["q"])), ""),
         (f"{TOKENIZER}: an added token of another's id", TOKENIZER,
@@ -87,6 +87,12 @@ def lies():
             "type": "Split", "pattern": {"Regex": "^(?:(?:[a-z ]+)+)+$(?<=never)"}, "behavior": "Isolated",
             "invert": False}), ""),
         (f"{TOKENIZER}: an unknown step", TOKENIZER, put(normalizer={"type": "Nonesuch"}), "Nonesuch"),
+        (f"{TOKENIZER}: a decoder that makes a GiB of a token", TOKENIZER, put(pre_tokenizer=None, decoder={
+            "type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 64}] * 5}),
+         "longer"),
+        (f"{TOKENIZER}: a normalizer that makes a GiB of a letter", TOKENIZER, put(normalizer={
+            "type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "t"}, "content": "t" * 64}] * 5}),
+         "more than"),
         (f"{TOKENIZER}: steps within steps", TOKENIZER, bytes_of(
             b'{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"normalizer":' +
             b'{"type":"Sequence","normalizers":[' * 40 + b"]}" * 40 + b"}"), ""),
