@@ -123,6 +123,8 @@ struct mi_jv mi_jcall_value(struct mi_jrun *run, struct mi_jv f, const struct mi
 {
     if (f.kind == MI_JUNDEFINED)
         return mi_jfail_undefined(run, f);
+    if (f.kind == MI_JLOOP)
+        return mi_jloop_again(run, f.as.loop, args);
     if (f.kind != MI_JCALL)
         return mi_jfail(run, "'%s' object is not callable", mi_jtype(f));
     mi_jwork(run, 0);

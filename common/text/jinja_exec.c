@@ -30,9 +30,9 @@ static struct mi_jv through_filters(struct mi_jrun *run, struct mi_jscope *scope
 /* ---- loops ------------------------------------------------------------------------------- */
 
 static struct mi_jlist *wanted_items(struct mi_jrun *run, struct mi_jscope *scope,
-                                     const struct mi_jnode *n)
+                                     const struct mi_jnode *n, struct mi_jv over)
 {
-    struct mi_jlist *all = mi_jiterate(run, mi_jeval(run, scope, n->b));
+    struct mi_jlist *all = mi_jiterate(run, over);
     struct mi_jv kept;
 
     if (!n->c || run->failed)
@@ -48,15 +48,19 @@ static struct mi_jlist *wanted_items(struct mi_jrun *run, struct mi_jscope *scop
     return kept.as.list;
 }
 
-static enum mi_jend run_for(struct mi_jrun *run, struct mi_jscope *scope, const struct mi_jnode *n)
+static enum mi_jend run_loop(struct mi_jrun *run, struct mi_jscope *scope, const struct mi_jnode *n,
+                             struct mi_jv over, int64_t depth0)
 {
     struct mi_jloop *loop = mi_jalloc(run, sizeof *loop);
     struct mi_jscope *inner = mi_jscope_new(run, scope);
     enum mi_jend end;
     bool went_through = false; /* a body to its end; jinja2 asks this before else */
 
-    *loop =
-        (struct mi_jloop){.over = wanted_items(run, scope, n), .last_changed = mi_jundefined(NULL)};
+    *loop = (struct mi_jloop){.over = wanted_items(run, scope, n, over),
+                              .last_changed = mi_jundefined(NULL),
+                              .depth0 = depth0,
+                              .again = n->op ? n : NULL,
+                              .scope = scope};
     if (run->failed)
         return MI_JEND_NORMAL;
     for (; loop->index < loop->over->n && mi_jwork(run, 0); loop->index++) {
@@ -73,6 +77,25 @@ static enum mi_jend run_for(struct mi_jrun *run, struct mi_jscope *scope, const 
     if (!went_through && !run->failed)
         return mi_jrun_body(run, mi_jscope_new(run, scope), n->other);
     return MI_JEND_NORMAL;
+}
+
+struct mi_jv mi_jloop_again(struct mi_jrun *run, const struct mi_jloop *loop,
+                            const struct mi_jargs *args)
+{
+    struct mi_jtext *outer = run->out, t = {0};
+    struct mi_jv over[1];
+
+    if (!mi_jbind(run, "loop", args, "iterable", 1, over))
+        return over[0];
+    if (!loop->again)
+        return mi_jfail(run, "a loop that is called must be 'recursive'");
+    if (!mi_jenter(run))
+        return over[0];
+    run->out = &t;
+    run_loop(run, loop->scope, loop->again, over[0], loop->depth0 + 1);
+    run->out = outer;
+    mi_jleave(run);
+    return mi_jtext_value(run, &t);
 }
 
 /* ---- macros ------------------------------------------------------------------------------ */
@@ -233,7 +256,7 @@ static enum mi_jend run_node(struct mi_jrun *run, struct mi_jscope *scope, const
     switch (n->kind) {
     case MI_JN_TEXT: mi_jadd_str(run, run->out, n->value.as.str); break;
     case MI_JN_OUTPUT: run_output(run, scope, n); break;
-    case MI_JN_FOR: return run_for(run, scope, n);
+    case MI_JN_FOR: return run_loop(run, scope, n, mi_jeval(run, scope, n->b), 0);
     case MI_JN_IF:
         v = mi_jeval(run, scope, n->a);
         return mi_jrun_body(run, scope, mi_jtruth(v) ? n->list : n->other);

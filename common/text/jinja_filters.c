@@ -10,11 +10,13 @@
 
 static const struct mi_jentry *find(const struct mi_jstr *name)
 {
-    const struct mi_jentry *e = mi_jentry_find(mi_jtext_filters, name);
+    static const struct mi_jentry *const tables[] = {
+        mi_jtext_filters, mi_jlist_filters, mi_jpick_filters, mi_jwrap_filters, mi_jweb_filters};
+    const struct mi_jentry *e = NULL;
 
-    if (!e)
-        e = mi_jentry_find(mi_jlist_filters, name);
-    return e ? e : mi_jentry_find(mi_jpick_filters, name);
+    for (size_t i = 0; !e && i < sizeof tables / sizeof *tables; i++)
+        e = mi_jentry_find(tables[i], name);
+    return e;
 }
 
 bool mi_jhas_filter(const struct mi_jstr *name)

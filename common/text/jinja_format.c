@@ -79,6 +79,9 @@ static void add_int(struct mi_jrun *run, struct mi_jtext *t, const struct spec *
     }
     if (v.kind == MI_JREAL && strchr("diu", p->kind) && fabs(v.as.real) < 9e18) {
         i = (int64_t)v.as.real;
+    } else if (v.kind == MI_JREAL && strchr("diu", p->kind) && isfinite(v.as.real)) {
+        mi_jfail(run, "%%%c: an integer of more than 64 bits", p->kind);
+        return;
     } else if (!mi_jas_int(v, &i)) {
         mi_jfail(run, "%%%c: a number is required, not %s", p->kind, mi_jtype(v));
         return;

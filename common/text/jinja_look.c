@@ -41,8 +41,8 @@ static struct mi_jv loop_attribute(struct mi_jrun *run, struct mi_jv v, const st
     case 4: return mi_jbool(i == 0);
     case 5: return mi_jbool(i + 1 >= n);
     case 6: return mi_jint(n);
-    case 7: return mi_jint(1);
-    case 8: return mi_jint(0);
+    case 7: return mi_jint(l->depth0 + 1);
+    case 8: return mi_jint(l->depth0);
     case 9: return i > 0 ? l->over->item[i - 1] : mi_jundefined("there is no previous item");
     case 10: return i + 1 < n ? l->over->item[i + 1] : mi_jundefined("there is no next item");
     default: break;

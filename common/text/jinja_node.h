@@ -52,7 +52,7 @@ enum mi_jnode_kind {
 struct mi_jnode {
     enum mi_jnode_kind kind;
     int line;
-    int op;           /* enum mi_jop, or as said above */
+    int op;           /* enum mi_jop, or as said above; of a loop 1: recursive */
     int64_t id;       /* of a name */
     const char *name; /* its spelling */
     struct mi_jv value;
@@ -140,6 +140,8 @@ void mi_jassign(struct mi_jrun *run, struct mi_jscope *scope, const struct mi_jn
 /* How a body ended. */
 enum mi_jend { MI_JEND_NORMAL, MI_JEND_BREAK, MI_JEND_CONTINUE };
 enum mi_jend mi_jrun_body(struct mi_jrun *run, struct mi_jscope *scope, const struct mi_jnode *n);
+struct mi_jv mi_jloop_again(struct mi_jrun *run, const struct mi_jloop *loop,
+                            const struct mi_jargs *args);
 struct mi_jv mi_jcall_macro(struct mi_jrun *run, const struct mi_jcall *call,
                             const struct mi_jargs *args);
 

@@ -45,8 +45,7 @@ static struct mi_jnode *parse_for(struct mi_jparser *p)
     n->b = mi_jparse_tuple(p, false, "recursive");
     if (mi_jtake_word(p, "if"))
         n->c = mi_jparse_expression(p);
-    if (mi_jis_word(p, "recursive"))
-        return mi_jparse_fail(p, "'recursive' loops are not supported");
+    n->op = mi_jtake_word(p, "recursive");
     p->loops++;
     n->list = mi_jparse_body(p, ends);
     p->loops--;

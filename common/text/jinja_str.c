@@ -361,11 +361,13 @@ static struct mi_jv str_replace(struct mi_jrun *run, struct mi_jv self, const st
 
     if (!mi_jbind(run, "replace", args, "_ _ count", 2, given) ||
         !mi_jarg_str(run, "replace", given[0], &old) ||
-        !mi_jarg_str(run, "replace", given[1], &new) ||
+        (!self.as.str->is_markup && !mi_jarg_str(run, "replace", given[1], &new)) ||
         !mi_jarg_int(run, "replace", given[2], &count))
         return given[0];
-    if (self.as.str->is_markup && !new->is_markup)
-        new = mi_jescape(run, new).as.str;
+    if (self.as.str->is_markup) { /* takes anything, as text */
+        new = mi_jto_str(run, given[1]);
+        new = new->is_markup ? new : mi_jescape(run, new).as.str;
+    }
     return mi_jmarkup(run, mi_jreplace(run, self.as.str, old, new, count).as.str,
                       self.as.str->is_markup);
 }

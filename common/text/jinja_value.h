@@ -82,8 +82,11 @@ struct mi_jdict {
 
 struct mi_jloop {
     struct mi_jlist *over;
-    size_t index;              /* of the item at hand */
-    struct mi_jv last_changed; /* a tuple, or undefined */
+    size_t index;                 /* of the item at hand */
+    struct mi_jv last_changed;    /* a tuple, or undefined */
+    int64_t depth0;               /* loops of the same that it is in */
+    const struct mi_jnode *again; /* of a recursive one, else NULL */
+    struct mi_jscope *scope;      /* where it stands */
 };
 
 /* A string that is being made. `{0}` is valid and empty. */
@@ -324,7 +327,8 @@ bool mi_jhas_test(const struct mi_jstr *name);
 /* Tables that end in a NULL name. */
 extern const struct mi_jentry mi_jstr_methods[], mi_jstr_methods2[], mi_jlist_methods[],
     mi_jdict_methods[], mi_jloop_methods[], mi_jglobals[];
-extern const struct mi_jentry mi_jtext_filters[], mi_jlist_filters[], mi_jpick_filters[];
+extern const struct mi_jentry mi_jtext_filters[], mi_jlist_filters[], mi_jpick_filters[],
+    mi_jwrap_filters[], mi_jweb_filters[];
 
 /* strftime of the run's clock, in English and UTC. */
 struct mi_jv mi_jstrftime(struct mi_jrun *run, const struct mi_jstr *format);

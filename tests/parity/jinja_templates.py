@@ -66,7 +66,8 @@ def variables(r):
                 word=r.choice(["Hello World", "abc", "\u00c4rger", "", "a-b c", "line\nline two\n\nlast"]),
                 flag=r.random() < 0.5, nothing=None, numbers=[r.randint(-5, 9) for _ in range(r.randint(0, 5))],
                 words=r.sample(["pear", "Apple", "fig", "apple", "Zoo", "\u00e9t\u00e9"], r.randint(0, 5)),
-                map={"b": 1, "a": [1, 2.5, None], "C": {"k": "v\"'\\ \t"}}, rows=[{"k": i % 3, "v": w} for i, w in enumerate("xyzw")])
+                map={"b": 1, "a": [1, 2.5, None], "C": {"k": "v\"'\\ \t"}}, rows=[{"k": i % 3, "v": w} for i, w in enumerate("xyzw")],
+                tree=[{"n": 1, "kids": [{"n": 2, "kids": []}, {"n": 0, "kids": [{"n": 4, "kids": []}]}]}, {"n": 5, "kids": []}])
 
 
 INT = ["{i} + {i}", "{i} - {i}", "{i} * {i}", "{i} // {j}", "{i} % {j}", "-{i}", "{l}|length", "{s}|length", "{j} ** 2",
@@ -84,7 +85,10 @@ TEXT = ["{s} + {s}", "{s} ~ {a}", "{s}.upper()", "{s}|lower", "{s}|trim", "{s}.s
         "{s}|reverse", "'{}-{}'.format({s}, {i})", "({s})", "{s} or {s}", "{s} and {s}", "messages|map(attribute='role')|join(' ')",
         "messages|map(attribute='content')|join", "messages|selectattr('role', 'equalto', 'user')|map(attribute='content')|list|join('+')",
         "{s}.rsplit(maxsplit=1)|join('/')", "{s}.split(maxsplit=1)[-1]", "{s}.split({q}, 1)|last", "{s}.swapcase()", "strftime_now('%d %b %Y')",
-        "range({j})|join", "{m}|tojson(separators=(',', ':'))", "{l}|tojson", "{s}|tojson", "namespace(a={s}).a"]
+        "range({j})|join", "{m}|tojson(separators=(',', ':'))", "{l}|tojson", "{s}|tojson", "namespace(a={s}).a",
+        "({t} ~ {s})|striptags", "{t}|striptags", "{s}|striptags", "{s}|e|striptags", "{s}|urlencode", "{d}|urlencode", "{a}|urlencode", "{p}|wordwrap({j})",
+        "{p}|wordwrap(12)", "{p}|wordwrap({j}, false)", "{p}|wordwrap(7, wrapstring={s})", "{p}|wordwrap({j}, break_on_hyphens=false)",
+        "({p} ~ {s})|wordwrap(9)", "{d}|xmlattr", "{{'a': {a}, 'b': {s}}}|xmlattr({b})", "{p}", "{t}|e"]
 BOOL = ["{i} < {i}", "{s} == {s}", "{i} != {i}", "{s} in {s}", "{i} in {n}", "{s} not in {w}", "{b} and {b}", "{b} or {b}", "not {b}",
         "{a} is defined", "missing is defined", "{a} is none", "{s} is string", "{i} is odd", "{i} is even", "{a} is number", "{a} is mapping",
         "{a} is sequence", "{a} is iterable", "{s}.startswith({s})", "{s}.endswith({q})", "{i} < {i} < {i}", "{i} is divisibleby {j}", "flag", "true", "False",
@@ -104,7 +108,11 @@ ATOMS = {"i": ["0", "1", "2", "3", "-1", "7", "n", "1_000"], "f": ["x", "0.5", "
          "s": ["'a'", "'b c'", "\"it's\"", "word", "''", "' x '", "'\\n'", "'a' 'b'", "'\u00e9'", "messages[0].role"],
          "b": ["true", "false", "flag", "add_generation_prompt"], "n": ["numbers", "[1, 2]"], "w": ["words", "['b', 'a']"],
          "d": ["map"], "m": ["map", "rows"], "q": ["'a'", "' '", "'\\n'", "'l'", "','"], "j": ["1", "2", "3", "5"],
-         "h": ["0", "1", "2", "-1", "-3", "n", "5"]}
+         "h": ["0", "1", "2", "-1", "-3", "n", "5"],
+         "t": ["'<b>x</b>  y'", "'a <!-- > --> b'", "'a < b > c <'", "'<!-- open <i>'", "'&amp;lt; &eacute &eacute; &copy2'", "'&#65;&#x42 &#128; &#0; &#1; &#xd800;'",
+               "'R&D &notit; & &; x&y'", "'<\n>\u00a0 z '", "'&ltb&gt &#; &#x; &apos;'"],
+         "p": ["'the quick-brown fox -- and so-on'", "'a--b c---d \u2014 e -5 x-1 ab-cd-ef'", "'a\tb  c\n\n d'", "'supercalifragilistic'", "'one-two-three-four'",
+               "'  lead and trail  '", "'\u00e9t\u00e9-l\u00e0 \u65e5\u672c\u8a9e-\u8a9e\u8a9e-\u8a9e x'", "'-- --a a--\'b\' !--c ab-c-d \u00a0 \u00a0z'", "word", "messages[0].content"]}
 KINDS = {"i": INT, "f": REAL, "s": TEXT, "b": BOOL, "n": NUMBERS, "w": WORDS, "d": MAP, "m": MAP, "a": ANY}
 
 
@@ -184,6 +192,23 @@ class Maker:
             inner += self.tag("else") + self.body(depth)
         return self.tag(f"for {target} in {over}") + inner + self.tag("endfor")
 
+    def tree(self, depth):
+        """A loop that calls itself; its data are made to end."""
+        r = self.r
+        over = r.choice(["tree", "tree if e.n", "tree[1:]", "numbers", "tree if loop is undefined"])
+        names = ["e.n", "e.kids|length", "loop.depth", "loop.depth0", "loop.index", "loop.last", "loop.changed(e.n)", "loop.previtem.n", "loop is callable"]
+        again = r.choice(["loop(e.kids)", "loop(e.kids)|trim", "loop(e.kids)|upper", "loop(iterable=e.kids)", "'<' ~ loop(e.kids) ~ '>'", "loop([])|length",
+                          "loop(e.kids) if e.n else loop", "loop(missing)", "loop(e.kids)", "loop(e.kids)"])
+        inner = self.scoped(names, 1)
+        if r.random() < 0.2:
+            inner += self.tag("set n = e.n")
+        if r.random() < 0.2:
+            inner += self.tag("for f in [1]") + self.output(r.choice(["loop.index", "loop.depth", "e.n"])) + self.tag("endfor")
+        inner += self.output(again) + self.scoped(names, 1)
+        if r.random() < 0.3:
+            inner += self.tag("else") + self.body(1)
+        return self.tag(f"for e in {over} recursive") + inner + self.tag("endfor")
+
     def scoped_expr(self, names, kind):
         old = self.names
         self.names = old + names
@@ -238,8 +263,10 @@ class Maker:
         if kind < 0.4:
             text = self.expr()
             return self.output(f"({text}) | e" if r.random() < 0.03 else text)
-        if kind < 0.58:
+        if kind < 0.56:
             return self.loop(depth)
+        if kind < 0.58:
+            return self.tree(depth)
         if kind < 0.72:
             return self.conditional(depth)
         if kind < 0.84:
