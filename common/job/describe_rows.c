@@ -57,7 +57,7 @@ void mi_describe_architectures(struct mi_buf *b)
 
     mi_buf_addf(b, "architecture\tmodel_type\tblock\tmodels\n");
     for (int i = 0; i < n; i++) {
-        mi_buf_addf(b, "%s\t%s\t", row[i].name, row[i].model_types);
+        mi_buf_addf(b, "%s\t%s\t", row[i].name, *row[i].model_types ? row[i].model_types : "-");
         add_block(b, &row[i]);
         mi_buf_addf(b, "\t%s\n", row[i].families);
     }

@@ -58,6 +58,8 @@ enum {
     MI_TRAIT_EXPERTS = 1 << 22, /* must have experts; where it need not, key expert_count says */
     MI_TRAIT_EXPERT_RENORM = 1 << 23, /* weights of the chosen experts sum to 1 */
     MI_TRAIT_SHARED_EXPERT = 1 << 24, /* one more expert, for every token */
+    /* more of attention */
+    MI_TRAIT_NORM_ROTATED = 1 << 25, /* the norms of q and k stand behind the rotation */
 };
 
 #define MI_TRAITS_ALL_BIASES \
@@ -65,7 +67,8 @@ enum {
 
 struct mi_architecture {
     const char *name;        /* general.architecture of GGUF */
-    const char *model_types; /* model_type of Hugging Face; several are parted by spaces */
+    const char *model_types; /* model_type of Hugging Face; several are parted by spaces; "": as
+                                GGUF alone */
     const char *families;    /* that it serves, for listings */
     enum mi_norm_kind norm;
     enum mi_position_kind position;

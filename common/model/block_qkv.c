@@ -79,27 +79,38 @@ static bool may_pick(const struct mi_pass *p, int layer)
     return true;
 }
 
+static void norm_heads(struct mi_pass *p, const struct mi_norm *norm, float *y, int n_rows,
+                       int n_heads)
+{
+    int64_t k = p->m->config.dims.d_head, width = n_heads * k;
+    const struct mi_norm none = {0};
+
+    switch (p->m->config.qk_norm) {
+    case MI_QK_NORM_NONE: break;
+    case MI_QK_NORM_HEAD: mi_pass_norm_rows(p, norm, y, n_rows * n_heads, k); break;
+    case MI_QK_NORM_WHOLE: mi_pass_norm_rows(p, norm, y, n_rows, width); break;
+    case MI_QK_NORM_HEADS:
+        mi_pass_norm_rows(p, &none, y, n_rows * n_heads, k);
+        mi_rows_mul(y, width, y, width, n_rows, width, norm->weight);
+        break;
+    }
+}
+
 /* What a row's query or key goes through between its product and attention. */
 static void finish_heads(struct mi_pass *p, int layer, const struct mi_norm *norm, float *y,
                          const struct mi_rows *rows, int n_heads)
 {
     const struct mi_config *c = &p->m->config;
-    int64_t k = c->dims.d_head, width = n_heads * k;
-    const struct mi_norm none = {0};
+    bool is_last = (c->row->traits & MI_TRAIT_NORM_ROTATED) != 0;
     int rotary = c->layer[layer].rotary;
 
-    switch (c->qk_norm) {
-    case MI_QK_NORM_NONE: break;
-    case MI_QK_NORM_HEAD: mi_pass_norm_rows(p, norm, y, rows->n * n_heads, k); break;
-    case MI_QK_NORM_WHOLE: mi_pass_norm_rows(p, norm, y, rows->n, width); break;
-    case MI_QK_NORM_HEADS:
-        mi_pass_norm_rows(p, &none, y, rows->n * n_heads, k);
-        mi_rows_mul(y, width, y, width, rows->n, width, norm->weight);
-        break;
-    }
+    if (!is_last)
+        norm_heads(p, norm, y, rows->n, n_heads);
     if (rotary >= 0)
-        mi_rope_apply(y, width, rows->n, n_heads, c->dims.d_head, rows->position,
-                      &p->s->rope[rotary]);
+        mi_rope_apply(y, (int64_t)n_heads * c->dims.d_head, rows->n, n_heads, c->dims.d_head,
+                      rows->position, &p->s->rope[rotary]);
+    if (is_last)
+        norm_heads(p, norm, y, rows->n, n_heads);
 }
 
 /* Products in the order of coordinates that sites have. */

@@ -263,6 +263,13 @@ static int add_tensor(struct building *b, const struct mi_safetensor *t)
     case MI_HUB_EXPERT: return add_part(b, t, name.text, ne, name.expert, false);
     case MI_HUB_HEAD: return add_part(b, t, name.text, ne, name.expert, true);
     case MI_HUB_GATE_UP: return add_gate_up(b, t, name.text);
+    case MI_HUB_FROM_2:
+        if (t->rank != 2 || ne[1] < 3)
+            return refuse(b, t, "not a table of positions");
+        ne[1] -= 2;
+        add(b, name.text, t->type->qtype, ne,
+            (const char *)t->data + 2 * (t->n_bytes / (ne[1] + 2)));
+        return 0;
     case MI_HUB_KEEP:
     case MI_HUB_EXPERTS:
     case MI_HUB_SKIP: break;

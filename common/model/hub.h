@@ -66,6 +66,7 @@ enum mi_hub_change {
     MI_HUB_GATE_UP,   /* [experts, 2 out, in],
                      * or [2 out, in] of a shared one: gates' rows, then ups' */
     MI_HUB_HEAD,      /* one of several vectors: row `expert` of a matrix */
+    MI_HUB_FROM_2,    /* learned positions behind two rows that no token has */
 };
 
 struct mi_hub_name {

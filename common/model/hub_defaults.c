@@ -45,6 +45,8 @@ static const struct {
              "\"activation_function\":\"gelu_new\"}"},
     {"gpt_neo", "{\"layer_norm_epsilon\":1e-5,\"tie_word_embeddings\":true,\"window_size\":256,"
                 "\"activation_function\":\"gelu_new\"}"},
+    {"opt", "{\"tie_word_embeddings\":true,\"activation_function\":\"relu\"}"},
+    {"hunyuan_v1_dense", "{\"rms_norm_eps\":1e-5}"},
     {"falcon", "{\"layer_norm_epsilon\":1e-5,\"tie_word_embeddings\":true,\"multi_query\":true,"
                "\"parallel_attn\":true,\"max_position_embeddings\":2048,\"activation\":\"gelu\"}"},
     {"mpt", "{\"layer_norm_epsilon\":1e-5,\"tie_word_embeddings\":true,\"expansion_ratio\":4,"

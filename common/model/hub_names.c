@@ -24,6 +24,13 @@ static const struct rule {
     {"self_attn.k_layernorm", "attn_k_norm", NULL, MI_HUB_KEEP},
     {"self_attn.q_layernorm.norms.*", "attn_q_norm", NULL, MI_HUB_HEAD},
     {"self_attn.k_layernorm.norms.*", "attn_k_norm", NULL, MI_HUB_HEAD},
+    {"self_attn.query_layernorm", "attn_q_norm", NULL, MI_HUB_KEEP},
+    {"self_attn.key_layernorm", "attn_k_norm", NULL, MI_HUB_KEEP},
+    {"self_attn.out_proj", "attn_output", NULL, MI_HUB_KEEP},
+    {"self_attn_layer_norm", "attn_norm", NULL, MI_HUB_KEEP},
+    {"final_layer_norm", "ffn_norm", NULL, MI_HUB_KEEP},
+    {"fc1", "ffn_up", NULL, MI_HUB_KEEP},
+    {"fc2", "ffn_down", NULL, MI_HUB_KEEP},
     {"attn.c_attn", "attn_qkv", NULL, MI_HUB_KEEP},
     {"attn.c_proj", "attn_output", NULL, MI_HUB_KEEP},
     {"attn.q_proj", "attn_q", NULL, MI_HUB_KEEP},
@@ -94,6 +101,7 @@ static const struct rule global_rules[] = {
     {"word_embeddings", "token_embd", NULL, MI_HUB_KEEP},
     {"word_embeddings_layernorm", "token_embd_norm", NULL, MI_HUB_KEEP},
     {"wpe", "position_embd", NULL, MI_HUB_KEEP},
+    {"embed_positions", "position_embd", NULL, MI_HUB_FROM_2},
     {"norm", "output_norm", NULL, MI_HUB_KEEP},
     {"norm_f", "output_norm", NULL, MI_HUB_KEEP},
     {"ln_f", "output_norm", NULL, MI_HUB_KEEP},
@@ -158,7 +166,8 @@ static bool take_number(const char **s, int64_t *n)
 /* "model.layers.3.mlp.up_proj" -> layer 3, "mlp.up_proj"; layer -1 outside of layers. */
 static const char *strip(const char *name, int64_t *layer)
 {
-    static const char *const outer[] = {"model.", "language_model.", "transformer.", "gpt_neox."};
+    static const char *const outer[] = {"model.", "language_model.", "transformer.", "gpt_neox.",
+                                        "decoder."};
     static const char *const stack[] = {"layers.", "h.", "blocks."};
     const char *s = name;
 

@@ -224,12 +224,33 @@ static int check_yarn(struct mi_hub *h, const struct mi_value *scaling)
     return 0;
 }
 
+/* Hunyuan calls "dynamic" what is a larger base, whatever the context: alpha. */
+static bool is_stretched(const struct mi_hub *h, const struct mi_value *scaling)
+{
+    const struct mi_value *alpha = mi_get(scaling, "alpha");
+
+    return strcmp(h->row->name, "hunyuan-dense") == 0 && alpha && alpha->kind != MI_NIL &&
+           strcmp(kind_of(scaling), "dynamic") == 0;
+}
+
+static int stretch_base(struct mi_hub *h, const struct mi_value *scaling, double *base)
+{
+    double alpha = 1, d = (double)h->d_head;
+    int rc = 0;
+
+    if (!mi_is(scaling, MI_MAP) || !is_stretched(h, scaling) || d < 4)
+        return 0;
+    rc = find_positive(h, scaling, "alpha", &alpha);
+    *base *= pow(alpha, d / (d - 2));
+    return rc < 0 ? rc : 0;
+}
+
 static int read_scaling(struct mi_hub *h, const struct mi_value *scaling, int64_t n_rot)
 {
     const char *kind = kind_of(scaling);
     int rc = 0;
 
-    if (strcmp(kind, "default") == 0)
+    if (strcmp(kind, "default") == 0 || is_stretched(h, scaling))
         return 0;
     if (strcmp(kind, "yarn") == 0)
         rc = check_yarn(h, scaling);
@@ -302,6 +323,9 @@ int mi_hub_rotary(struct mi_hub *h)
         rc = mi_hub_real(h, "rope_local_base_freq", 0, &local_base);
     if (rc == 0)
         rc = find_positive(h, local, "rope_theta", &local_base);
+    if (rc < 0)
+        return rc;
+    rc = stretch_base(h, scaling, &base);
     if (rc < 0)
         return rc;
     mi_hub_put_real(h, "rope.freq_base", base);

@@ -307,12 +307,17 @@ static int read_block_norms(struct loader *l, int layer)
 {
     const struct mi_config *c = &l->m->config;
     struct mi_block *b = &l->m->block[layer];
+    const char *second = c->is_crossed ? "attn_norm" : "ffn_norm";
     int D = c->dims.d_model, rc = 0;
 
+    /* some converters name N2 for where it stands */
+    if (!c->has_post_norm && !find(l, layer, second, ".weight") &&
+        find(l, layer, "post_attention_norm", ".weight"))
+        second = "post_attention_norm";
     if (c->has_norm1)
         rc = read_norm(l, layer, c->is_crossed ? "attn_norm_2" : "attn_norm", 1, D, &b->norm1);
     if (rc == 0 && c->has_norm2)
-        rc = read_norm(l, layer, c->is_crossed ? "attn_norm" : "ffn_norm", 1, D, &b->norm2);
+        rc = read_norm(l, layer, second, 1, D, &b->norm2);
     if (rc == 0 && c->has_post_norm)
         rc = read_norm(l, layer, "post_attention_norm", 1, D, &b->post1);
     if (rc == 0 && c->has_post_norm)

@@ -14,7 +14,7 @@ setup() {
 		mi-run -m "$file" --info | sed -n 's/^architecture: //p'
 	done | sort -u >found
 	diff -u rows found
-	mi-run --architectures | sed 1d | cut -f 2 | tr ' ' '\n' | sort >types
+	mi-run --architectures | sed 1d | cut -f 2 | tr ' ' '\n' | grep -v '^-$' | sort >types
 	cat "$A"/*/config.json | sed -n 's/.*"model_type": "\([a-z0-9_]*\)".*/\1/p' | sort -u >found
 	# ministral and gemma3 are other names of what is there
 	comm -23 types found >missing
