@@ -21,6 +21,12 @@ enum { MI_PAR_MAX = 256 };                /* thread numbers are below this */
  * one thread is asked for, and when called from inside a task. */
 void mi_par_for(int64_t n, void (*task)(void *ctx, int64_t i, int thread), void *ctx);
 
+/* Calls work(ctx) in this thread while the others stand by: loops in it start and end within
+ * a microsecond or so, where mi_par_for alone has to wake threads that sleep. They wait awake
+ * for some 50 us after a loop and give way to whoever wants the processor; then they sleep. In
+ * a task or inside another crew it is a plain call. */
+void mi_par_crew(void (*work)(void *ctx), void *ctx);
+
 /* True while threads are being started: when the system refuses one, the OpenMP
  * library ends the program by itself. For the exit handler of base/tool.c. */
 bool mi_par_is_starting(void);

@@ -2,6 +2,7 @@
 #include "model/forward.h"
 
 #include "base/mem.h"
+#include "base/par.h"
 #include "math/rows.h"
 #include "model/pass.h"
 
@@ -271,12 +272,35 @@ static bool uses_rotary(const struct mi_model *m, int which)
     return false;
 }
 
+struct forward_call {
+    struct mi_pass *p;
+    const int32_t *tokens;
+    int rc;
+};
+
+static void run_pass(void *ctx)
+{
+    struct forward_call *call = ctx;
+    struct mi_pass *p = call->p;
+    int rc = mi_pass_embed(p, call->tokens);
+
+    for (int l = 0; l < p->n_layers && rc == 0; l++) {
+        if (p->n_joined < p->n_sequences)
+            join(p, l);
+        if (p->live.n > 0)
+            rc = mi_pass_block(p, l);
+    }
+    if (rc == 0 && p->last_site == MI_SITES)
+        rc = mi_pass_unembed(p);
+    call->rc = rc;
+}
+
 int mi_forward(struct mi_forward *f, const struct mi_model *m, const struct mi_sequence *batch,
                int n_sequences, int n_layers, const struct mi_hooks *hooks, struct mi_error *err)
 {
     struct mi_pass p = {
         .m = m, .batch = batch, .n_sequences = n_sequences, .hooks = hooks, .err = err};
-    const int32_t *tokens;
+    struct forward_call call = {.p = &p};
     int64_t last = 0;
     int rc;
 
@@ -288,7 +312,7 @@ int mi_forward(struct mi_forward *f, const struct mi_model *m, const struct mi_s
     if (!f->state)
         f->state = mi_alloc_zero(1, sizeof(*f->state));
     p.s = f->state;
-    tokens = lay_out_rows(&p);
+    call.tokens = lay_out_rows(&p);
     plan(&p, n_layers);
     for (int i = 0; i < p.n_rows; i++)
         last = p.all.position[i] > last ? p.all.position[i] : last;
@@ -298,18 +322,10 @@ int mi_forward(struct mi_forward *f, const struct mi_model *m, const struct mi_s
     for (int i = 0; i < n_sequences; i++)
         if (batch[i].cache)
             mi_cache_reserve(batch[i].cache, batch[i].cache->n + batch[i].n);
-    rc = mi_pass_embed(&p, tokens);
-    for (int l = 0; l < p.n_layers && rc == 0; l++) {
-        if (p.n_joined < n_sequences)
-            join(&p, l);
-        if (p.live.n > 0)
-            rc = mi_pass_block(&p, l);
-    }
-    if (rc == 0 && p.last_site == MI_SITES)
-        rc = mi_pass_unembed(&p);
-    if (rc == 0)
+    mi_par_crew(run_pass, &call);
+    if (call.rc == 0)
         advance_caches(&p);
-    return rc;
+    return call.rc;
 }
 
 size_t mi_forward_bytes(const struct mi_model *m, int n_rows, int64_t n_ctx)

@@ -225,6 +225,48 @@ static void nested(void *ctx, int64_t i, int thread)
         s->bad = 1;
 }
 
+/* Many short loops, one after the other: each sees what the one before it wrote. */
+static void run_loops(void *ctx)
+{
+    struct sum *s = ctx;
+
+    for (int i = 0; i < 1000; i++) {
+        memset(s->part, 0, 1000 * sizeof *s->part);
+        mi_par_for(i, add_square, s);
+        for (int j = 0; j < 1000; j++)
+            s->bad |= s->part[j] != (j < i ? (int64_t)j * j : 0);
+    }
+    mi_par_for(100, nested, s);
+    s->bad |= s->part[999] != 81;
+}
+
+static void run_crew(void *ctx, int64_t i, int thread)
+{
+    struct sum *s = ctx, own = {s->part + 1000 * i, s->most, 0};
+
+    (void)thread;
+    mi_par_crew(run_loops, &own);
+    if (own.bad)
+        s->bad = 1;
+}
+
+static void test_crew(void)
+{
+    static int64_t part[4000];
+    struct sum s = {part, 0, 0};
+
+    for (int k = 1; k <= 7; k += 2) {
+        mi_par_set(k);
+        s.most = mi_par_threads();
+        mi_par_crew(run_loops, &s);
+        ok(!s.bad, "a crew of %d: loops one after the other", s.most);
+    }
+    run_crew(&s, 0, 0);
+    mi_par_for(4, run_crew, &s);
+    ok(!s.bad, "crews inside tasks are plain calls");
+    mi_par_set(0);
+}
+
 static void test_par(void)
 {
     int64_t part[1000];
@@ -263,7 +305,7 @@ static void test_cpu(void)
 
 int main(void)
 {
-    plan(35);
+    plan(40);
     test_rng_reference();
     test_rng_keys();
     test_rng_uniform();
@@ -272,6 +314,7 @@ int main(void)
     test_half_rounding();
     test_bfloat();
     test_par();
+    test_crew();
     test_cpu();
     return done();
 }
