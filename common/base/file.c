@@ -110,6 +110,13 @@ int64_t mi_in_read(struct mi_in *in, void *bytes, size_t n, struct mi_error *err
     }
 }
 
+bool mi_in_ready(const struct mi_in *in)
+{
+    struct pollfd p = {.fd = in->fd - 1, .events = POLLIN};
+
+    return in->n_ahead || !in->fd || in->is_file || poll(&p, 1, 0) > 0;
+}
+
 int64_t mi_in_peek(struct mi_in *in, void *bytes, size_t n, struct mi_error *err)
 {
     unsigned char *head;

@@ -55,6 +55,8 @@ struct mi_in {
 int mi_in_open(struct mi_in *in, const char *path, struct mi_error *err) MI_MUST_USE;
 /* Reads up to n bytes, blocking until at least one is there: count, 0 at the end, < 0. */
 int64_t mi_in_read(struct mi_in *in, void *bytes, size_t n, struct mi_error *err) MI_MUST_USE;
+/* Would reading give something, or say that it is the end, without waiting? */
+bool mi_in_ready(const struct mi_in *in);
 /* Up to n (at most 4096) of the bytes that the next reads will give, without taking them:
  * fewer only at the end. So a pipe can be recognised before its reader is chosen. */
 int64_t mi_in_peek(struct mi_in *in, void *bytes, size_t n, struct mi_error *err) MI_MUST_USE;

@@ -114,6 +114,20 @@ struct mi_arena_block {
 
 enum { ARENA_BLOCK = 64 * 1024 - 64 };
 
+static struct mi_arena_block *new_block(struct mi_arena *a, size_t size)
+{
+    size_t room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
+    struct mi_arena_block *b = a->spare;
+
+    if (b && size <= b->size) {
+        a->spare = b->next;
+        return b;
+    }
+    b = mi_alloc(sizeof *b + room);
+    b->size = room;
+    return b;
+}
+
 void *mi_arena_alloc(struct mi_arena *a, size_t size)
 {
     struct mi_arena_block *b = a->first;
@@ -123,12 +137,11 @@ void *mi_arena_alloc(struct mi_arena *a, size_t size)
         return no_memory(size);
     size = (size + 15) & ~(size_t)15;
     if (!b || size > b->size - b->used) {
-        size_t room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
-
-        b = mi_alloc(sizeof *b + room);
+        if (b)
+            a->full += b->used;
+        b = new_block(a, size);
         b->next = a->first;
         b->used = 0;
-        b->size = room;
         a->first = b;
     }
     p = b->bytes + b->used;
@@ -151,20 +164,32 @@ char *mi_arena_dup(struct mi_arena *a, const char *s, size_t n)
 
 void mi_arena_reset(struct mi_arena *a)
 {
-    struct mi_arena_block *keep = a->first, *b;
+    struct mi_arena_block *b;
 
-    if (!keep)
-        return;
-    while ((b = keep->next)) {
-        keep->next = b->next;
-        mi_free(b);
+    while ((b = a->first)) {
+        a->first = b->next;
+        if (b->size > ARENA_BLOCK) {
+            mi_free(b);
+        } else {
+            b->next = a->spare;
+            a->spare = b;
+        }
     }
-    keep->used = 0;
+    a->full = 0;
+}
+
+size_t mi_arena_used(const struct mi_arena *a)
+{
+    return a->full + (a->first ? a->first->used : 0);
 }
 
 void mi_arena_free(struct mi_arena *a)
 {
+    struct mi_arena_block *b;
+
     mi_arena_reset(a);
-    mi_free(a->first);
-    a->first = NULL;
+    while ((b = a->spare)) {
+        a->spare = b->next;
+        mi_free(b);
+    }
 }

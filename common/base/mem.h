@@ -25,12 +25,14 @@ void *mi_grow(void *p, size_t *cap, size_t n, size_t size);
 /* Many small objects with one lifetime. `{0}` is valid and empty. Pointers stay
  * valid until reset or free. Not for several threads. */
 struct mi_arena {
-    struct mi_arena_block *first; /* private */
+    struct mi_arena_block *first, *spare; /* private */
+    size_t full;                          /* private: bytes in use behind the first */
 };
 
 void *mi_arena_alloc(struct mi_arena *a, size_t size);           /* 16-byte aligned; never NULL */
 char *mi_arena_dup(struct mi_arena *a, const char *s, size_t n); /* adds a NUL */
-void mi_arena_reset(struct mi_arena *a);                         /* empties, keeps one block */
+void mi_arena_reset(struct mi_arena *a);                         /* empties, keeps small blocks */
+size_t mi_arena_used(const struct mi_arena *a);                  /* bytes that are in use */
 void mi_arena_free(struct mi_arena *a);
 
 /* Called with the size that could not be had; must not return. The default aborts;

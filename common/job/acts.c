@@ -70,6 +70,7 @@ int mi_acts_open_reader(struct mi_acts *a, struct mi_reader *in, const struct mi
 
     *a = (struct mi_acts){.options = *o, .reader = *in};
     *in = (struct mi_reader){0};
+    mi_reader_ahead(&a->reader);
     r = check_header(a, err);
     if (r == 0 && o->sides)
         r = mi_sides_parse(a->side_name, o->sides, err);
@@ -250,29 +251,39 @@ static size_t find_place(struct mi_acts *a, const struct mi_place *p, size_t fro
 static int check_act(const struct mi_acts_place *place, const struct mi_act_record *rec,
                      int64_t width, struct mi_error *err)
 {
+    /* the reader lets pass what is masked */
+    int64_t bad = rec->place.site == MI_SITE_ATTN_SCORES ? mi_tensor_nonfinite(&rec->x) : -1;
     char text[48];
-    int64_t bad = mi_tensor_nonfinite(&rec->x);
 
-    mi_place_text(&rec->place, text);
     if (bad >= 0)
         return mi_fail(err, MI_EXIT_DATA, "prompt '%s', %s: element %lld is not finite",
-                       mi_quote(rec->id), text, (long long)bad);
+                       mi_quote(rec->id), mi_place_text(&rec->place, text), (long long)bad);
     if (place->width && place->width != width)
         return mi_fail(err, MI_EXIT_DATA,
                        "prompt '%s', %s: rows of %lld numbers after rows of %lld: a place whose "
                        "width varies has no direction",
-                       mi_quote(rec->id), text, (long long)width, (long long)place->width);
+                       mi_quote(rec->id), mi_place_text(&rec->place, text), (long long)width,
+                       (long long)place->width);
     return 0;
 }
 
-/* Rows of the record into a->x, pooled when asked. */
-static int64_t fill_rows(struct mi_acts *a, const struct mi_act_record *rec, int64_t width)
+/* Rows of the record, pooled when asked: in place where they are floats, else in a->x. */
+static int64_t fill_rows(struct mi_acts *a, const struct mi_act_record *rec, int64_t width,
+                         const float **x)
 {
     int64_t n = rec->n_positions;
     size_t count = (size_t)(n * width);
 
+    if (rec->x.dtype == MI_F32 && (uintptr_t)rec->x.data % _Alignof(float) == 0 &&
+        (a->options.pool != MI_POOL_MEAN || n <= 1)) {
+        int64_t skip = a->options.pool == MI_POOL_LAST ? n - 1 : 0;
+
+        *x = (const float *)rec->x.data + skip * width;
+        return n - skip;
+    }
     a->x = mi_grow(a->x, &a->cap_x, count, sizeof *a->x);
     mi_tensor_to_f32(a->x, &rec->x);
+    *x = a->x;
     if (a->options.pool == MI_POOL_NONE || n <= 1)
         return n;
     if (a->options.pool == MI_POOL_LAST) {
@@ -330,9 +341,8 @@ static int add_act(struct mi_acts *a, const struct mi_value *body, struct mi_act
                        mi_quote(rec.id));
     place->width = rows->width = width;
     rows->prompt = prompt;
-    rows->n = fill_rows(a, &rec, width);
+    rows->n = fill_rows(a, &rec, width, &rows->x);
     rows->first = place->n_rows;
-    rows->x = a->x;
     rows->positions = a->options.pool == MI_POOL_NONE ? rec.positions : NULL;
     *range = (struct mi_acts_range){rows->first, rows->n};
     place->n_rows += rows->n;

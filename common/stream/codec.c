@@ -104,8 +104,18 @@ void mi_codec_put_value(struct mi_buf *b, const struct mi_value *v)
 /* What conversion needs on its way. */
 struct convert {
     struct mi_arena *arena;
-    bool is_shuffled; /* out: some tensor was */
+    struct mi_wire_tensor **shuffled; /* where the next of them goes */
 };
+
+/* A tensor whose bytes are out of order: a map of four, the last "shuffle": true. */
+struct mi_wire_tensor {
+    const unsigned char *map, *data; /* in the record */
+    const void *plain;
+    size_t n; /* bytes of data */
+    struct mi_wire_tensor *next;
+};
+
+enum { SHUFFLE_TRUE = 9 }; /* bytes of that key and value */
 
 static int convert(struct convert *c, const msgpack_object *o, struct mi_value *out,
                    struct mi_error *err);
@@ -165,13 +175,19 @@ static int convert_tensor(struct convert *c, const msgpack_object *o, struct mi_
                        (unsigned)bin->size);
     size = mi_dtype_size(t.dtype);
     if (is_shuffled) {
+        struct mi_wire_tensor *s = mi_arena_alloc(c->arena, sizeof *s);
         void *plain;
 
         if (kv[3].val.type != MSGPACK_OBJECT_BOOLEAN || !kv[3].val.via.boolean || size == 1)
             return mi_fail(err, MI_EXIT_DATA, "a tensor's 'shuffle' that cannot be");
         t.data = plain = mi_arena_alloc(c->arena, bin->size);
         mi_unshuffle(plain, bin->ptr, bin->size / size, size);
-        c->is_shuffled = true;
+        *s = (struct mi_wire_tensor){.map = (const unsigned char *)kv[0].key.via.str.ptr - 2,
+                                     .data = (const unsigned char *)bin->ptr,
+                                     .plain = plain,
+                                     .n = bin->size};
+        *c->shuffled = s;
+        c->shuffled = &s->next;
     }
     *out = mi_tensor_value(t);
     return 0;
@@ -286,18 +302,19 @@ static int convert_record(struct convert *c, const msgpack_object *o, struct mi_
     status = convert(c, &part[2], &out->body, err);
     if (status == 0 && (out->body.kind != MI_MAP || mi_get(&out->body, "kind")))
         status = mi_fail(err, MI_EXIT_DATA, "a body that is a tensor or has the key 'kind'");
-    out->is_shuffled = c->is_shuffled;
+    out->is_shuffled = out->shuffled != NULL;
     return status;
 }
 
 int mi_codec_get(struct mi_arena *a, const void *bytes, size_t n, struct mi_wire_record *out,
                  struct mi_error *err)
 {
-    struct convert c = {.arena = a};
+    struct convert c = {.arena = a, .shuffled = &out->shuffled};
     msgpack_unpacked unpacked;
     size_t at = 0;
     int status;
 
+    out->shuffled = NULL;
     msgpack_unpacked_init(&unpacked);
     switch (msgpack_unpack_next(&unpacked, bytes, n, &at)) {
     case MSGPACK_UNPACK_SUCCESS: status = convert_record(&c, &unpacked.data, out, err); break;
@@ -308,4 +325,21 @@ int mi_codec_get(struct mi_arena *a, const void *bytes, size_t n, struct mi_wire
     }
     msgpack_unpacked_destroy(&unpacked);
     return status;
+}
+
+uint64_t mi_codec_hash(struct mi_hash *h, const void *bytes, size_t n,
+                       const struct mi_wire_record *r)
+{
+    const unsigned char *at = bytes, *end = at + n;
+
+    for (const struct mi_wire_tensor *t = r->shuffled; t; t = t->next) {
+        mi_hash_add(h, at, (size_t)(t->map - at));
+        mi_hash_add(h, "\x83", 1); /* a map of three */
+        mi_hash_add(h, t->map + 1, (size_t)(t->data - t->map - 1));
+        mi_hash_add(h, t->plain, t->n);
+        at = t->data + t->n + SHUFFLE_TRUE;
+        n -= SHUFFLE_TRUE;
+    }
+    mi_hash_add(h, at, (size_t)(end - at));
+    return n;
 }

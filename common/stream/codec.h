@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "data/value.h"
 
 #include <stdbool.h>
@@ -35,12 +36,17 @@ struct mi_wire_record {
     uint64_t sequence;
     const char *kind;
     struct mi_value body;
-    bool is_shuffled; /* the canonical bytes differ from those on the wire */
+    bool is_shuffled;                /* the canonical bytes differ from those on the wire */
+    struct mi_wire_tensor *shuffled; /* private: where */
 };
 
 /* Decodes a record that mi_codec_measure found to be n bytes long. */
 int mi_codec_get(struct mi_arena *a, const void *bytes, size_t n, struct mi_wire_record *out,
                  struct mi_error *err) MI_MUST_USE;
+
+/* Adds the canonical bytes of a record that was read from bytes [n]; returns how many. */
+uint64_t mi_codec_hash(struct mi_hash *h, const void *bytes, size_t n,
+                       const struct mi_wire_record *r);
 
 /* Index of the first NaN or infinity in any tensor of the body, but for the -Infinity of
  * masked attention scores (site "attn_scores"): fails with MI_EXIT_DATA and names what

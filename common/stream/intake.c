@@ -32,10 +32,10 @@ static int64_t read_more(struct mi_intake *s, struct mi_error *err)
     return got;
 }
 
-int64_t mi_intake_want(struct mi_intake *s, size_t n, const unsigned char **bytes,
-                       struct mi_error *err)
+static int64_t fetch(struct mi_intake *s, size_t n, bool may_wait, const unsigned char **bytes,
+                     struct mi_error *err)
 {
-    while (s->buf.len - s->at < n && !s->is_at_end) {
+    while (s->buf.len - s->at < n && !s->is_at_end && (may_wait || mi_in_ready(&s->in))) {
         int64_t got = read_more(s, err);
 
         if (got < 0)
@@ -43,6 +43,18 @@ int64_t mi_intake_want(struct mi_intake *s, size_t n, const unsigned char **byte
     }
     *bytes = (const unsigned char *)s->buf.data + s->at;
     return (int64_t)(s->buf.len - s->at);
+}
+
+int64_t mi_intake_want(struct mi_intake *s, size_t n, const unsigned char **bytes,
+                       struct mi_error *err)
+{
+    return fetch(s, n, true, bytes, err);
+}
+
+int64_t mi_intake_try(struct mi_intake *s, size_t n, const unsigned char **bytes,
+                      struct mi_error *err)
+{
+    return fetch(s, n, false, bytes, err);
 }
 
 void mi_intake_take(struct mi_intake *s, size_t n)

@@ -24,6 +24,9 @@ void mi_intake_open(struct mi_intake *s, struct mi_in *in); /* *in moves into s 
  * grows with what arrives, not with n. */
 int64_t mi_intake_want(struct mi_intake *s, size_t n, const unsigned char **bytes,
                        struct mi_error *err) MI_MUST_USE;
+/* The same of what is there without waiting. */
+int64_t mi_intake_try(struct mi_intake *s, size_t n, const unsigned char **bytes,
+                      struct mi_error *err) MI_MUST_USE;
 void mi_intake_take(struct mi_intake *s, size_t n); /* n of them are done with */
 void mi_intake_close(struct mi_intake *s);
 

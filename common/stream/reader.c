@@ -2,6 +2,8 @@
 
 #include "base/escape.h"
 #include "base/mem.h"
+#include "base/par.h"
+#include "stream/block.h"
 #include "stream/codec.h"
 #include "stream/format.h"
 #include "stream/frame.h"
@@ -12,24 +14,34 @@
 
 #include <string.h>
 
+/* Blocks that are decompressed and decoded at the same time, and how many bytes they may be:
+ * memory does not grow with the threads. */
+enum { AHEAD = 8, AHEAD_BYTES = 4 * MI_BLOCK_MAX };
+
+/* A frame that is there as a whole: where behind what was taken of the input. */
+struct mi_frame {
+    size_t at, len;
+    uint64_t content;
+};
+
 struct mi_reader_state {
     struct mi_intake intake;
-    struct mi_unpacker unpacker;
     struct mi_hash hash; /* over canonical records, but for the end */
     struct mi_seek seek; /* of the frames that were read */
     struct mi_magic magic;
     uint64_t max_record;
 
-    unsigned char *block; /* [block_cap], block_len of them of the frame in hand */
-    size_t block_cap, block_len, block_at;
-    uint64_t frame_offset; /* of that frame in the input */
+    struct mi_block block[AHEAD]; /* n_blocks of them read ahead, `current` the one in hand */
+    struct mi_frame frame[AHEAD];
+    int n_blocks, current;
+    size_t next, block_at; /* in the block in hand: the next record, its first byte */
+    uint64_t frame_offset; /* of its frame in the input */
 
-    struct mi_arena record_arena, kept; /* one record; header and end record */
+    struct mi_arena kept; /* header and end record */
     struct mi_wire_record record;
     struct mi_value header, end;
-    struct mi_buf canonical;
     uint64_t records, bytes; /* read so far; canonical bytes */
-    bool has_ended, has_failed;
+    bool is_ahead, has_ended, has_failed;
 };
 
 /* ---- messages ----------------------------------------------------------------- */
@@ -69,21 +81,6 @@ static int64_t want(struct mi_reader_state *s, size_t n, const unsigned char **b
 
 /* ---- frames ------------------------------------------------------------------- */
 
-static int reserve_block(struct mi_reader_state *s, size_t n, struct mi_error *err)
-{
-    if (n <= s->block_cap)
-        return 0;
-    mi_free(s->block);
-    s->block_cap = 0;
-    s->block = mi_try_alloc(n);
-    if (!s->block) {
-        mi_fail(err, MI_EXIT_SYS, "out of memory for a block of %zu bytes", n);
-        return blame_record(s, err);
-    }
-    s->block_cap = n;
-    return 0;
-}
-
 /* The largest frame that can be right here: the header's own, else one large record. */
 static uint64_t frame_limit(const struct mi_reader_state *s)
 {
@@ -92,25 +89,49 @@ static uint64_t frame_limit(const struct mi_reader_state *s)
     return s->records ? most : MI_HEADER_MAX;
 }
 
-/* Finds the whole of the next frame: its length and first byte. */
-static int64_t find_frame(struct mi_reader_state *s, struct mi_frame_scan *scan,
-                          const unsigned char **bytes, struct mi_error *err)
+/* Finds the whole of the next frame. */
+static int find_frame(struct mi_reader_state *s, struct mi_frame *f, struct mi_error *err)
 {
-    int64_t have = want(s, 1, bytes, err);
+    struct mi_frame_scan scan = {0};
+    const unsigned char *bytes;
+    int64_t have = want(s, 1, &bytes, err);
     int status = 0;
 
     s->frame_offset = s->intake.offset;
     if (have == 0)
         return fail_cut(s, s->intake.offset, err);
     while (have >= 0 && status == 0) {
-        status = mi_frame_next(scan, *bytes, (size_t)have, frame_limit(s), err);
+        status = mi_frame_next(&scan, bytes, (size_t)have, frame_limit(s), err);
         if (status < 0)
             return blame_record(s, err);
-        have = want(s, scan->need, bytes, err);
-        if (have >= 0 && (uint64_t)have < scan->need)
+        have = want(s, scan.need, &bytes, err);
+        if (have >= 0 && (uint64_t)have < scan.need)
             return fail_cut(s, s->intake.offset + (uint64_t)have, err);
     }
-    return have < 0 ? have : (int64_t)scan->need;
+    *f = (struct mi_frame){0, scan.need, scan.content};
+    return have < 0 ? (int)have : 0;
+}
+
+/* The one behind `last` as well, when it is there without waiting, makes no more than `limit`
+ * bytes and all is well: whatever is not will be found when its turn comes. */
+static bool find_another(struct mi_reader_state *s, const struct mi_frame *last, uint64_t limit,
+                         struct mi_frame *f)
+{
+    const size_t at = last->at + last->len;
+    struct mi_frame_scan scan = {.need = 0};
+    int status = 0;
+
+    for (;;) {
+        const unsigned char *bytes;
+        int64_t have = mi_intake_try(&s->intake, at + (scan.need ? scan.need : 1), &bytes, NULL);
+
+        if (have < 0 || (uint64_t)have <= at || (uint64_t)have - at < scan.need)
+            return false;
+        *f = (struct mi_frame){at, scan.need, scan.content};
+        if (status)
+            return status > 0;
+        status = mi_frame_next(&scan, bytes + at, (size_t)have - at, limit, NULL);
+    }
 }
 
 /* Is this the magic of a second stream? */
@@ -121,45 +142,71 @@ static bool begins_stream(const unsigned char *bytes, int64_t have)
     return have >= MI_MAGIC_SIZE && mi_magic_read(bytes, (size_t)have, &magic, NULL) == 0;
 }
 
-static int read_block(struct mi_reader_state *s, struct mi_error *err)
-{
-    struct mi_frame_scan scan = {0};
-    const unsigned char *bytes;
-    int64_t length = find_frame(s, &scan, &bytes, err);
-    int status;
+/* What a thread does for block i. */
+struct decoding {
+    struct mi_reader_state *s;
+    const unsigned char *bytes; /* of the input */
+    size_t most;
+};
 
-    if (length < 0)
-        return (int)length;
-    /* The table has 32 bits for either size; a stream without one has no such limit. */
-    if (s->magic.has_table && (length > UINT32_MAX || scan.content > UINT32_MAX))
-        return fail_record(s, err, "a frame of 4 GiB or more in a file with a seek table");
-    status = reserve_block(s, scan.content, err);
+static void decode_block(void *ctx, int64_t i, int thread)
+{
+    const struct decoding *d = ctx;
+    const struct mi_frame *f = &d->s->frame[i];
+    struct mi_block *b = &d->s->block[i];
+
+    (void)thread;
+    mi_block_open(b, d->bytes + f->at, f->len, f->content);
+    if (b->status == 0)
+        mi_block_decode(b, d->most);
+}
+
+/* Reads the next block, and those behind it that are there, one a thread. */
+static int read_blocks(struct mi_reader_state *s, struct mi_error *err)
+{
+    const int threads = s->is_ahead ? mi_par_threads() : 1;
+    struct decoding d = {.s = s};
+    uint64_t content;
+    int64_t have;
+    int n = 1, status = find_frame(s, &s->frame[0], err);
+
     if (status < 0)
         return status;
-    status = mi_unpack(&s->unpacker, bytes, (size_t)length, s->block, scan.content, err);
-    if (status < 0)
-        return blame_record(s, err);
+    content = s->frame[0].content;
+    while (n < threads && n < AHEAD && content < AHEAD_BYTES &&
+           find_another(s, &s->frame[n - 1], AHEAD_BYTES - content, &s->frame[n]))
+        content += s->frame[n++].content;
+    have = want(s, s->frame[n - 1].at + s->frame[n - 1].len, &d.bytes, err); /* it is there */
+    if (have < 0)
+        return (int)have;
+    d.most = n > 1 ? 2 * MI_BLOCK_MAX : 0;
+    mi_par_for(n, decode_block, &d);
+    s->n_blocks = n;
+    s->current = -1;
+    return 0;
+}
+
+/* The next block becomes the one in hand. */
+static int begin_block(struct mi_reader_state *s, struct mi_error *err)
+{
+    const struct mi_frame *f;
+    int status;
+
+    if (s->current + 1 >= s->n_blocks && (status = read_blocks(s, err)) < 0)
+        return status;
+    f = &s->frame[++s->current];
+    s->frame_offset = s->intake.offset;
+    /* The table has 32 bits for either size; a stream without one has no such limit. */
+    if (s->magic.has_table && (f->len > UINT32_MAX || f->content > UINT32_MAX))
+        return fail_record(s, err, "a frame of 4 GiB or more in a file with a seek table");
     if (s->magic.has_table)
-        mi_seek_add(&s->seek, (uint32_t)length, (uint32_t)scan.content);
-    mi_intake_take(&s->intake, (size_t)length);
-    s->block_len = scan.content;
-    s->block_at = 0;
+        mi_seek_add(&s->seek, (uint32_t)f->len, (uint32_t)f->content);
+    mi_intake_take(&s->intake, f->len);
+    s->next = s->block_at = 0;
     return 0;
 }
 
 /* ---- records ------------------------------------------------------------------ */
-
-static void digest_record(struct mi_reader_state *s, const unsigned char *bytes, size_t n)
-{
-    if (s->record.is_shuffled) {
-        mi_buf_clear(&s->canonical);
-        mi_codec_put(&s->canonical, s->record.sequence, s->record.kind, &s->record.body, false);
-        bytes = (const unsigned char *)s->canonical.data;
-        n = s->canonical.len;
-    }
-    mi_hash_add(&s->hash, bytes, n);
-    s->bytes += n;
-}
 
 static int check_place(struct mi_reader_state *s, struct mi_error *err)
 {
@@ -175,40 +222,52 @@ static int check_place(struct mi_reader_state *s, struct mi_error *err)
     return 0;
 }
 
-/* Decodes the next record of the block into s->record. */
-static int read_record(struct mi_reader_state *s, struct mi_error *err)
+/* The next record that was decoded, right or wrong. NULL: the block is wrong before any. */
+static int find_record(struct mi_reader_state *s, struct mi_block_record **r, struct mi_error *err)
 {
-    const unsigned char *bytes;
-    bool is_large;
-    int64_t n;
+    struct mi_block *b = &s->block[s->current];
     int status;
 
-    if (s->block_at == s->block_len && (status = read_block(s, err)) < 0)
+    if (s->n_blocks == 0 || s->block_at == b->len) {
+        if ((status = begin_block(s, err)) < 0)
+            return status;
+        b = &s->block[s->current];
+    } else if (s->next == b->n_records) {
+        mi_block_decode(b, 0);
+        s->next = 0;
+    }
+    *r = b->n_records ? &b->record[s->next++] : NULL;
+    return 0;
+}
+
+/* Takes the next record into s->record. */
+static int read_record(struct mi_reader_state *s, struct mi_error *err)
+{
+    const struct mi_block *b;
+    struct mi_block_record *r = NULL;
+    int status = find_record(s, &r, err);
+
+    if (status < 0)
         return status;
-    bytes = s->block + s->block_at;
-    n = mi_codec_measure(bytes, s->block_len - s->block_at, err);
-    if (n < 0)
-        return blame_record(s, err);
-    if ((uint64_t)n > s->max_record) {
-        mi_fail(err, MI_EXIT_DATA, "a record of %lld bytes; the limit is %llu", (long long)n,
+    b = &s->block[s->current];
+    if (r && r->n > s->max_record) {
+        mi_fail(err, MI_EXIT_DATA, "a record of %zu bytes; the limit is %llu", r->n,
                 (unsigned long long)s->max_record);
         return blame_record(s, err);
     }
-    is_large = s->block_len > MI_BLOCK_MAX;
-    if (is_large && (uint64_t)n != s->block_len)
+    if (r && r->n && b->len > MI_BLOCK_MAX && r->n != b->len)
         return fail_record(s, err, "several records in a block of more than 8 MiB");
-    mi_arena_reset(&s->record_arena);
-    status = mi_codec_get(&s->record_arena, bytes, (size_t)n, &s->record, err);
-    if (status == 0)
-        status = mi_codec_finite(s->record.kind, &s->record.body, err);
-    if (status < 0)
+    if (b->status < 0 && s->next == b->n_records) {
+        *err = b->err;
         return blame_record(s, err);
+    }
+    s->record = r->wire;
     status = check_place(s, err);
     if (status < 0)
         return status;
-    s->block_at += (size_t)n;
     if (strcmp(s->record.kind, "end") != 0)
-        digest_record(s, bytes, (size_t)n);
+        s->bytes += mi_codec_hash(&s->hash, b->bytes + s->block_at, r->n, &s->record);
+    s->block_at += r->n;
     return 0;
 }
 
@@ -229,7 +288,7 @@ static int check_end_record(struct mi_reader_state *s, struct mi_error *err)
         return fail_record(s, err, "the digest of the records differs");
     if (!mi_is(mi_get(end, "inputs"), MI_ARRAY))
         return fail_record(s, err, "an end record without 'inputs'");
-    if (s->block_at != s->block_len)
+    if (s->block_at != s->block[s->current].len)
         return fail_record(s, err, "a record after the end record");
     return 0;
 }
@@ -362,6 +421,11 @@ void mi_reader_limit(struct mi_reader *r, uint64_t max_record_bytes)
     r->state->max_record = max_record_bytes;
 }
 
+void mi_reader_ahead(struct mi_reader *r)
+{
+    r->state->is_ahead = true;
+}
+
 const struct mi_value *mi_reader_header(const struct mi_reader *r)
 {
     return &r->state->header;
@@ -424,12 +488,10 @@ void mi_reader_close(struct mi_reader *r)
     if (!s)
         return;
     mi_intake_close(&s->intake);
-    mi_unpacker_free(&s->unpacker);
     mi_hash_free(&s->hash);
     mi_seek_free(&s->seek);
-    mi_free(s->block);
-    mi_arena_free(&s->record_arena);
+    for (int i = 0; i < AHEAD; i++)
+        mi_block_free(&s->block[i]);
     mi_arena_free(&s->kept);
-    mi_buf_free(&s->canonical);
     mi_free(s);
 }

@@ -34,6 +34,11 @@ int mi_reader_open_bytes(struct mi_reader *r, const void *bytes, size_t len, con
  * taken over, also on failure. */
 int mi_reader_open_in(struct mi_reader *r, struct mi_in *in, struct mi_error *err) MI_MUST_USE;
 void mi_reader_limit(struct mi_reader *r, uint64_t max_record_bytes);
+/* For who reads all of a large stream: blocks are decompressed and decoded by as many threads as
+ * mi_par_threads says, those of the input that are there without waiting, at most 32 MiB of them.
+ * Every record, and what is said of a wrong one, is the same. Without it a block is decoded record
+ * by record, in the memory of one. */
+void mi_reader_ahead(struct mi_reader *r);
 const struct mi_value *mi_reader_header(const struct mi_reader *r); /* borrowed until close */
 /* Borrowed until the next call. */
 int mi_reader_next(struct mi_reader *r, struct mi_record *rec, struct mi_error *err) MI_MUST_USE;
