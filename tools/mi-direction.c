@@ -1,4 +1,5 @@
 /* mi-direction: fits directions, selects and compares them, says what they write and read. */
+#include "base/bytes.h"
 #include "base/escape.h"
 #include "base/opt.h"
 #include "base/par.h"
@@ -42,7 +43,7 @@ static const struct mi_tool tool = {
 /* What was given, until it is made into what the verbs need. */
 struct options {
     enum verb verb;
-    const char *method;
+    const char *method, *max_memory;
     struct mi_strings wanted_methods, directions;
     enum mi_method methods[MI_METHODS];
     bool is_not_folded, dry_run;
@@ -84,6 +85,7 @@ static int parse(struct options *opt, int argc, char **argv)
         {F, MI_STRING(0, "sides", "POS,NEG", &d->acts.sides, "sides; without: label 1 and 0")},
         {A, MI_STRING(0, "sides", "POS,NEG", &d->acts.sides, "sides, if not as fitted")},
         {F, MI_STRING(0, "at", "PLACES", &d->acts.at, "fit at these places only")},
+        {F, MI_STRING(0, "max-memory", "SIZE", &opt->max_memory, "refuse to hold more, e.g. 4G")},
         {F | A, MI_STRING(0, "group-by", "FIELD", &d->acts.group_by, "what makes the groups")},
         {F | A, MI_CHOICE(0, "part", "PART", &opt->part, parts, "groups to take")},
         {F | A, MI_REAL(0, "fraction", "X", &d->acts.share, 0, 1, "share of groups in train")},
@@ -152,6 +154,8 @@ static void check_options(struct options *opt)
     d->fit.n_methods = mi_methods_parse(opt->methods, opt->method, &err);
     if (d->fit.n_methods < 0)
         mi_tool_misuse("--method: %s", err.text);
+    if (opt->max_memory && mi_bytes_parse(opt->max_memory, &d->fit.max_memory, &err) < 0)
+        mi_tool_misuse("--max-memory: %s", err.text);
 }
 
 /* The same numbers under the names of each verb's options. */

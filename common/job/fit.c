@@ -2,6 +2,7 @@
 
 #include "base/escape.h"
 #include "base/par.h"
+#include "job/batch.h"
 #include "stream/record.h"
 
 #include <stdio.h>
@@ -32,9 +33,25 @@ int mi_methods_parse(enum mi_method *methods, const char *text, struct mi_error 
 
 /* ---- holding the rows ---------------------------------------------------------- */
 
-int mi_held_read(struct mi_held *h, struct mi_acts *a, struct mi_error *err)
+/* The rows so far, the matrices beside them, against the limit. */
+static int check_memory(int64_t rows, int64_t matrices, int64_t limit, const struct mi_acts *a,
+                        struct mi_error *err)
 {
+    if (rows + matrices <= limit)
+        return 0;
+    return mi_fail(err, MI_EXIT_SYS,
+                   "'%s': the rows of %zu prompts at %zu places (%lld MiB), %lld MiB beside them: "
+                   "the limit is %lld MiB (--max-memory); --at takes fewer places",
+                   mi_quote(mi_reader_name(&a->reader)), a->n_prompts, a->n_places,
+                   (long long)(rows >> 20), (long long)(matrices >> 20), (long long)(limit >> 20));
+}
+
+int mi_held_read(struct mi_held *h, struct mi_acts *a, int64_t max_memory, int n_matrices,
+                 struct mi_error *err)
+{
+    const int64_t limit = mi_memory_limit(max_memory);
     struct mi_acts_rows rows = {0};
+    int64_t held = 0, widest = 0;
     int r;
 
     while ((r = mi_acts_next(a, &rows, err)) > 0) {
@@ -52,6 +69,11 @@ int mi_held_read(struct mi_held *h, struct mi_acts *a, struct mi_error *err)
         h->n_places = a->n_places;
         h->x[p] = mi_grow(h->x[p], &h->cap[p], (size_t)((rows.first + rows.n) * rows.width),
                           sizeof **h->x);
+        held += rows.n * rows.width * (int64_t)sizeof **h->x;
+        widest = rows.width > widest ? rows.width : widest;
+        r = check_memory(held, 8 * widest * widest * n_matrices * mi_par_threads(), limit, a, err);
+        if (r < 0)
+            return r;
         memcpy(h->x[p] + rows.first * rows.width, rows.x,
                (size_t)(rows.n * rows.width) * sizeof *rows.x);
     }
@@ -188,13 +210,25 @@ static int write_place(const struct fit *f, int64_t i, struct mi_writer *out, st
     return 0;
 }
 
+/* Matrices [D, D] of a method, at most: a covariance, its factor, its vectors. */
+static int count_matrices(const struct mi_fit_options *o)
+{
+    int n = 0;
+
+    for (int i = 0; i < o->n_methods; i++)
+        if (mi_method_info(o->methods[i])->has_components || o->methods[i] == MI_METHOD_MASS_MEAN ||
+            o->methods[i] == MI_METHOD_LOGISTIC)
+            n = 3;
+    return n;
+}
+
 int mi_fit(struct mi_acts *acts, const struct mi_fit_options *o, struct mi_writer *out,
            int64_t *n_dirs, struct mi_error *err)
 {
     struct mi_held held = {0};
     struct mi_arena arena = {0};
     struct fit f = {.acts = acts, .held = &held, .o = o};
-    int r = mi_held_read(&held, acts, err);
+    int r = mi_held_read(&held, acts, o->max_memory, count_matrices(o), err);
 
     *n_dirs = 0;
     if (r < 0)

@@ -29,6 +29,7 @@ struct mi_fit_options {
     int n_components;
     double l2, rtol;
     uint64_t seed;
+    int64_t max_memory; /* bytes; 0: job/batch.h's default */
 };
 
 /* Rows of all places, held. `{0}` is empty. */
@@ -37,8 +38,10 @@ struct mi_held {
     size_t *cap; /* private */
     size_t n_places, cap_places;
 };
-/* Reads the stream to its end. */
-int mi_held_read(struct mi_held *h, struct mi_acts *a, struct mi_error *err) MI_MUST_USE;
+/* Reads the stream to its end. MI_EXIT_SYS as soon as the rows, and `n_matrices` [D, D] of doubles
+ * for each thread that will work on them, need more than max_memory (0: job/batch.h's default). */
+int mi_held_read(struct mi_held *h, struct mi_acts *a, int64_t max_memory, int n_matrices,
+                 struct mi_error *err) MI_MUST_USE;
 void mi_held_free(struct mi_held *h);
 
 /* Reads acts to the end, fits, and writes the dir records. n_dirs: how many. */

@@ -143,6 +143,15 @@ field() {
 	run_clean 4 bash -c "mi-direction fit $SIDES a.mi >$full"
 }
 
+@test "mi-direction: rows that do not fit are refused" {
+	acts a.mi
+	run_clean 4 mi-direction fit $SIDES --max-memory 1K a.mi -o out.mi
+	says '--max-memory'
+	nothing_left out.mi
+	run_clean 0 mi-direction fit $SIDES --max-memory 1G a.mi -o out.mi
+	cmp <(mi-view out.mi) <(mi-direction fit $SIDES a.mi | mi-view)
+}
+
 @test "mi-direction: train and test parts split the groups" {
 	acts a.mi -v PAIRS=40
 	mi-direction fit $SIDES --part train --fraction 0.6 a.mi -o d.mi
