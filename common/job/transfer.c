@@ -140,13 +140,14 @@ static struct mi_direction_options fit_options(const struct work *w, char text[4
 /* The directions of a control, fitted on a domain's training rows: random ones, or the method
  * itself on shuffled sides. [n_draws] */
 static int fit_control(struct mi_direction *d, struct work *w, const struct mi_cases *train,
-                       bool is_random)
+                       struct mi_logistic_scale *scale, bool is_random)
 {
     const struct mi_transfer_options *o = w->t->o;
     char text[48];
     struct mi_direction_options options = fit_options(w, text);
     int r = 0;
 
+    options.scale = scale;
     for (options.draw = 0; options.draw < o->n_draws && r == 0; options.draw++) {
         struct mi_cases null = {0};
 
@@ -239,19 +240,22 @@ static int fit_domain(struct work *w, struct fitted *f, int32_t from)
 {
     const struct mi_transfer_options *o = w->t->o;
     struct mi_cases train = {0};
+    struct mi_logistic_scale scale = {0};
     char text[48];
     struct mi_direction_options options = fit_options(w, text);
     int r;
 
+    options.scale = &scale;
     take_part(&train, w, from, true);
     r = mi_direction_fit(f->probe, o->method, &train, w->x, w->D, &options, &w->cell->err);
     if (r == 0 && o->n_draws)
-        r = fit_control(f->random, w, &train, true);
+        r = fit_control(f->random, w, &train, NULL, true);
     if (r == 0 && o->n_draws)
-        r = fit_control(f->shuffled, w, &train, false);
+        r = fit_control(f->shuffled, w, &train, &scale, false);
     if (r < 0 && domain_name(w->t, from))
         mi_fail_in(&w->cell->err, "%s '%.40s'", w->t->acts->options.domain_by,
                    mi_quote(domain_name(w->t, from)));
+    mi_logistic_scale_free(&scale);
     mi_cases_free(&train);
     return r;
 }

@@ -156,7 +156,7 @@ static int fit_mass_mean(struct fit *f, struct mi_error *err)
 static int fit_logistic(struct fit *f, struct mi_error *err)
 {
     struct mi_logistic l = {.w = f->v};
-    int r = mi_logistic_fit(&l, f->s, f->x, f->D, f->o->l2, err);
+    int r = mi_logistic_fit(&l, f->s, f->x, f->D, f->o->l2, f->o->scale, err);
 
     f->offset = l.b;
     f->has_offset = true;

@@ -41,6 +41,7 @@
 #define MI_METHOD_DIRECTION_H
 
 #include "base/error.h"
+#include "method/logistic.h"
 #include "stats/cases.h"
 
 #include <stdbool.h>
@@ -72,11 +73,12 @@ int mi_method_find(const char *name, struct mi_error *err) MI_MUST_USE;
 
 struct mi_direction_options {
     uint64_t seed;
-    int draw;          /* number of a control's draw, from 0 */
-    const char *place; /* text that keys the random control */
-    int n_components;  /* of the PCA methods; 0 is 1 */
-    double l2;         /* logistic: penalty l2 / 2 |w|^2 beside the mean loss; > 0 */
-    double rtol;       /* mass-mean: eigenvalues below rtol * largest are dropped */
+    int draw;                        /* number of a control's draw, from 0 */
+    const char *place;               /* text that keys the random control */
+    int n_components;                /* of the PCA methods; 0 is 1 */
+    double l2;                       /* logistic: penalty l2 / 2 |w|^2 beside the mean loss; > 0 */
+    double rtol;                     /* mass-mean: eigenvalues below rtol * largest are dropped */
+    struct mi_logistic_scale *scale; /* logistic: shared by fits on the same rows, or NULL */
 };
 
 /* A fitted direction. `{0}` is empty; free with mi_direction_free. */

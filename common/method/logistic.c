@@ -19,9 +19,8 @@ static const double gradient_limit = 1e-8;
 struct problem {
     struct mi_samples rows;
     const int8_t *side; /* [n] */
-    double *mean, *sd;  /* [D] of the columns */
-    double l2, unit;
-    float *L;            /* [D, D], or NULL: the identity */
+    const struct mi_logistic_scale *c;
+    double l2;
     double *theta, *raw; /* [D + 1] w, b of the last evaluation, and the gradient in them */
     double *v;           /* [D] scratch: the weights on the rows as they are */
     double worst;        /* the largest entry of that gradient */
@@ -44,20 +43,20 @@ static double evaluate(struct problem *p, const double *u, double *g)
     double *w = p->theta, loss;
 
     memcpy(w, u, (size_t)(D + 1) * sizeof *w);
-    if (p->L)
-        mi_cholesky_back(w, p->L, D);
-    w[D] /= p->unit;
+    if (p->c->L)
+        mi_cholesky_back(w, p->c->L, D);
+    w[D] /= p->c->unit;
     for (int64_t k = 0; k < D; k++)
-        p->v[k] = w[k] / p->sd[k];
-    loss = mi_samples_logit(p->raw, &p->rows, p->side, p->v, w[D], p->mean) / n;
+        p->v[k] = w[k] / p->c->sd[k];
+    loss = mi_samples_logit(p->raw, &p->rows, p->side, p->v, w[D], p->c->mean) / n;
     for (int64_t k = 0; k < D; k++)
-        p->raw[k] = p->raw[k] / (n * p->sd[k]) + p->l2 * w[k];
+        p->raw[k] = p->raw[k] / (n * p->c->sd[k]) + p->l2 * w[k];
     p->raw[D] /= n;
     p->worst = largest(p->raw, D + 1);
     memcpy(g, p->raw, (size_t)(D + 1) * sizeof *g);
-    if (p->L)
-        mi_cholesky_forward(g, p->L, D);
-    g[D] /= p->unit;
+    if (p->c->L)
+        mi_cholesky_forward(g, p->c->L, D);
+    g[D] /= p->c->unit;
     return loss + p->l2 / 2 * mi_vec_dot(w, w, D);
 }
 
@@ -179,56 +178,73 @@ static int minimise(struct problem *p, double *u, double *loss)
  * the Gram matrix, and l2: its factor makes the problem round near there, and the first step
  * Newton's. With fewer rows than columns it costs more than it saves. Floats see no eigenvalue
  * below 1e-6 of the largest: the diagonal is kept above that. */
-static void scale_problem(struct problem *p, double weight)
+static void factor(struct mi_logistic_scale *c, const struct mi_samples *rows, double weight,
+                   double l2)
 {
-    const int64_t D = p->rows.D, n = p->rows.n;
+    const int64_t D = rows->D, n = rows->n;
     double least = 4e-6 * weight * (double)D, by;
 
     if (n < D || D > INT_MAX)
         return;
-    p->L = mi_alloc_n((size_t)D * (size_t)D, sizeof *p->L);
+    c->L = mi_alloc_n((size_t)D * (size_t)D, sizeof *c->L);
     by = weight /
-         (double)mi_samples_gram(p->L, &p->rows, n / D >= 32 ? n / D / 16 | 1 : 1, p->mean, p->sd);
+         (double)mi_samples_gram(c->L, rows, n / D >= 32 ? n / D / 16 | 1 : 1, c->mean, c->sd);
     for (int64_t i = 0; i < D; i++) {
         for (int64_t k = 0; k <= i; k++)
-            p->L[i * D + k] = (float)(by * (double)p->L[i * D + k]);
-        p->L[i * D + i] += (float)(p->l2 > least ? p->l2 : least);
+            c->L[i * D + k] = (float)(by * (double)c->L[i * D + k]);
+        c->L[i * D + i] += (float)(l2 > least ? l2 : least);
     }
-    if (mi_cholesky(p->L, D) < 0) {
-        mi_free(p->L);
-        p->L = NULL;
+    if (mi_cholesky(c->L, D) < 0) {
+        mi_free(c->L);
+        c->L = NULL;
     } else {
-        p->unit = sqrt(weight);
+        c->unit = sqrt(weight);
     }
 }
 
+static void fill_scale(struct mi_logistic_scale *c, const struct mi_cases *s, const float *x,
+                       int64_t D, double share, double l2)
+{
+    c->mean = mi_alloc_n(2 * (size_t)D, sizeof *c->mean);
+    c->sd = c->mean + D;
+    c->unit = 1;
+    mi_column_scale(c->mean, c->sd, s, x, D);
+    factor(c, &(struct mi_samples){x, s->row, s->n, D}, share * (1 - share), l2);
+}
+
+void mi_logistic_scale_free(struct mi_logistic_scale *c)
+{
+    mi_free(c->mean);
+    mi_free(c->L);
+    *c = (struct mi_logistic_scale){0};
+}
+
 int mi_logistic_fit(struct mi_logistic *out, const struct mi_cases *s, const float *x, int64_t D,
-                    double l2, struct mi_error *err)
+                    double l2, struct mi_logistic_scale *scale, struct mi_error *err)
 {
     const double share = (double)mi_cases_count(s, 1) / (double)s->n;
-    double *work = mi_alloc_zero(6 * ((size_t)D + 1), sizeof *work), *u = work + 5 * (D + 1);
+    double *work = mi_alloc_zero(4 * ((size_t)D + 1), sizeof *work), *u = work + 3 * (D + 1);
+    struct mi_logistic_scale own = {0}, *c = scale ? scale : &own;
     struct problem p = {.rows = {x, s->row, s->n, D},
                         .side = s->side,
-                        .mean = work,
-                        .sd = work + (D + 1),
+                        .c = c,
                         .l2 = l2,
-                        .unit = 1,
-                        .theta = work + 2 * (D + 1),
-                        .raw = work + 3 * (D + 1),
-                        .v = work + 4 * (D + 1)};
+                        .theta = work,
+                        .raw = work + (D + 1),
+                        .v = work + 2 * (D + 1)};
     int r;
 
-    mi_column_scale(p.mean, p.sd, s, x, D);
-    scale_problem(&p, share * (1 - share));
-    u[D] = p.unit * mi_log(share / (1 - share));
+    if (!c->mean)
+        fill_scale(c, s, x, D, share, l2);
+    u[D] = c->unit * mi_log(share / (1 - share));
     r = minimise(&p, u, &out->loss);
     out->iterations = r;
     out->b = p.theta[D];
     for (int64_t k = 0; k < D; k++) {
-        out->w[k] = p.theta[k] / p.sd[k];
-        out->b -= out->w[k] * p.mean[k];
+        out->w[k] = p.theta[k] / c->sd[k];
+        out->b -= out->w[k] * c->mean[k];
     }
-    mi_free(p.L);
+    mi_logistic_scale_free(&own);
     mi_free(work);
     if (r < 0)
         return mi_fail(err, MI_EXIT_DATA,

@@ -33,8 +33,18 @@ struct mi_logistic {
     int iterations;
 };
 
-/* w [D] is the caller's. MI_EXIT_DATA when it does not converge. */
+/* What a fit knows of its rows alone: their scale and L. `{0}` is empty. */
+struct mi_logistic_scale {
+    double *mean, *sd; /* [D] of the columns; NULL when empty */
+    float *L;          /* [D, D], or NULL: the identity */
+    double unit;       /* of b beside L^T w */
+};
+void mi_logistic_scale_free(struct mi_logistic_scale *c);
+
+/* w [D] is the caller's. `scale` (may be NULL) is filled by the first fit and used by those that
+ * follow, on the same rows with other sides (shuffled ones) and the same l2: they save the Gram
+ * matrix, half of the work. MI_EXIT_DATA when it does not converge. */
 int mi_logistic_fit(struct mi_logistic *out, const struct mi_cases *s, const float *x, int64_t D,
-                    double l2, struct mi_error *err) MI_MUST_USE;
+                    double l2, struct mi_logistic_scale *scale, struct mi_error *err) MI_MUST_USE;
 
 #endif
