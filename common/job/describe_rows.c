@@ -28,10 +28,13 @@ static const struct {
     {MI_TRAIT_QK_NORM, "normed queries and keys"},
     {MI_TRAIT_LOCAL_ROTARY, "local layers rotate alone"},
     {MI_TRAIT_TWO_ROTARIES, "local layers rotate otherwise"},
+    {MI_TRAIT_NORM_ROTATED, "normed behind the rotation"},
     {MI_TRAIT_NO_SCALE, "unscaled scores"},
+    {MI_TRAIT_SINKS, "attention sinks"},
     {MI_TRAIT_PARALLEL | MI_TRAIT_PARALLEL_BARE, "parallel"},
     {MI_TRAIT_EXPERTS, "experts"},
     {MI_TRAIT_SHARED_EXPERT, "shared expert"},
+    {MI_TRAIT_CLAMPED_GLU, "clamped gates"},
 };
 
 static void add_block(struct mi_buf *b, const struct mi_architecture *a)

@@ -47,6 +47,7 @@ static struct mi_attention_block make_block(const struct mi_attention *a, int64_
         b.ldz = a->ldz;
     }
     b.slope = a->slope ? a->slope + *head : NULL;
+    b.sink = a->sink ? a->sink + *head : NULL;
     b.n_keys = a->n_past + *row + 1;
     b.first = a->window > 0 ? b.n_keys - a->window : INT32_MIN / 2; /* before any key */
     b.q = a->q + *row * a->ldq + (int64_t)*head * a->d_head;
@@ -194,12 +195,16 @@ static void pattern_task(void *ctx, int64_t task, int thread)
 {
     const struct stage_work *w = ctx;
     const int head = (int)(task / w->a->n_q), row = (int)(task % w->a->n_q);
-    float *s = score_row(w, head, row), top, sum;
+    float *s = score_row(w, head, row), top, sum, none;
     int n = w->a->n_past + row + 1;
 
     (void)thread;
     top = w->kernels->top(s, n);
+    if (w->a->sink && w->a->sink[head] > top)
+        top = w->a->sink[head];
     sum = w->kernels->exp_sum(s, s, top, n, 0);
+    if (w->a->sink)
+        sum += w->kernels->exp_sum(&none, w->a->sink + head, top, 1, 0);
     w->kernels->divide(s, s, sum, n);
     for (; n < w->a->n_past + w->a->n_q; n++)
         s[n] = 0.0f;

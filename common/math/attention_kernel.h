@@ -215,10 +215,15 @@ static void run_attend(const struct mi_attention_block *b)
 
     run_scores(b);
     for (int r = 0; r < b->rows; r++) {
-        float *s = b->scores + r * b->lds + b->from, top, sum;
+        const float *sink = b->sink ? b->sink + (b->step ? 0 : r) : NULL;
+        float *s = b->scores + r * b->lds + b->from, top, sum, none;
         row_range(b, r, &from, &to);
         top = run_top(s, to - b->from);
+        if (sink && *sink > top)
+            top = *sink;
         sum = run_exp_sum(s, s, top, to - b->from, b->from);
+        if (sink)
+            sum += run_exp_sum(&none, sink, top, 1, 0);
         run_divide(s, s, sum, to - b->from);
     }
     run_mix(b);

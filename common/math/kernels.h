@@ -56,6 +56,7 @@ struct mi_attention_block {
     int rows, n_keys, step, first, from, d_head;
     float scale, cap;   /* cap 0: none */
     const float *slope; /* ALiBi: row r's at r, or at 0 where step is 1; NULL: none */
+    const float *sink;  /* the same of the score of no key */
     const float *q, *keys, *values;
     int64_t ldq, ldk, ldv, ldz;
     float *z;

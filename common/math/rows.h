@@ -74,6 +74,7 @@ struct mi_attention {
     float scale;
     float cap;          /* soft-cap of the scores: cap tanh(s / cap); 0: none */
     const float *slope; /* [H] ALiBi: slope[h] (j - i - n_past) is added; NULL: none */
+    const float *sink;  /* [H] one score more in the sum of each row, of no key; NULL: none */
     const float *q, *keys, *values;
     int64_t ldq, ldk, ldv, ldz;
     float *z;

@@ -56,6 +56,13 @@ static const struct mi_architecture table[] = {
      .model_types = "olmoe",
      .families = "OLMoE",
      .traits = MI_TRAIT_QK_NORM | MI_TRAIT_EXPERTS},
+    {.name = "gpt-oss",
+     .model_types = "gpt_oss",
+     .families = "GPT-OSS 20B, 120B",
+     .traits = MI_TRAIT_QKV_BIAS | MI_TRAIT_O_BIAS | MI_TRAIT_EXPERTS | MI_TRAIT_EXPERT_RENORM |
+               MI_TRAIT_SINKS | MI_TRAIT_SMOOTH_YARN | MI_TRAIT_CLAMPED_GLU,
+     .window = 128,
+     .window_period = 2},
     {.name = "granite",
      .model_types = "granite",
      .families = "Granite 3",

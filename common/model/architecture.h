@@ -60,6 +60,9 @@ enum {
     MI_TRAIT_SHARED_EXPERT = 1 << 24, /* one more expert, for every token */
     /* more of attention */
     MI_TRAIT_NORM_ROTATED = 1 << 25, /* the norms of q and k stand behind the rotation */
+    MI_TRAIT_SINKS = 1 << 26,        /* attn_sinks: a score of no key in each head's softmax */
+    MI_TRAIT_SMOOTH_YARN = 1 << 27,  /* YaRN's borders lie between coordinates too */
+    MI_TRAIT_CLAMPED_GLU = 1 << 28,  /* experts: model/experts.c */
 };
 
 #define MI_TRAITS_ALL_BIASES \

@@ -60,6 +60,7 @@ static struct mi_attention make_job(const struct mi_pass *p, int layer, int i, i
         .scale = c->attention_scale,
         .cap = c->score_cap,
         .slope = p->m->alibi,
+        .sink = p->m->block[layer].sinks,
         .q = q + live_row * hk,
         .keys = cache ? cache->layer_keys[layer] : k + p->first_row[i] * kvk,
         .values = cache ? cache->layer_values[layer] : v + p->first_row[i] * kvk,

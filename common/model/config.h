@@ -26,6 +26,7 @@ struct mi_rotary {
     int n_original;              /* context that the model was first trained for */
     double magnitude;            /* cos and sin are multiplied by it; 0: as the kind has it */
     double beta_fast, beta_slow; /* YaRN */
+    bool is_smooth;              /* YaRN: borders are not rounded to coordinates */
     double low, high;            /* Llama 3: low_freq_factor, high_freq_factor */
 };
 

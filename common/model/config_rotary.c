@@ -40,6 +40,7 @@ static int read_kind(struct mi_reading *r, struct mi_rotary *rot)
 static int read_details(struct mi_reading *r, struct mi_rotary *rot, int n_ctx)
 {
     float magnitude = 0, multiplier = 0;
+    bool is_cut = true;
     int rc = mi_reading_size(r, "rope.scaling.original_context_length", n_ctx, 1, 1 << 27,
                              &rot->n_original);
 
@@ -51,6 +52,10 @@ static int read_details(struct mi_reading *r, struct mi_rotary *rot, int n_ctx)
         rc = mi_reading_positive(r, "rope.scaling.yarn_beta_fast", 32, &rot->beta_fast);
     if (rc == 0)
         rc = mi_reading_positive(r, "rope.scaling.yarn_beta_slow", 1, &rot->beta_slow);
+    if (rc == 0)
+        rc = mi_reading_flag(r, "rope.scaling.yarn_truncate",
+                             !(r->a->traits & MI_TRAIT_SMOOTH_YARN), &is_cut);
+    rot->is_smooth = !is_cut;
     if (rc == 0)
         rc = mi_reading_measure(r, "rope.scaling.yarn_log_multiplier", 0, &multiplier);
     if (rc == 0 && rot->kind == MI_SCALING_LLAMA3)

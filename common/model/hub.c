@@ -109,6 +109,49 @@ static int add_unwoven(struct building *b, const struct mi_safetensor *t, const 
     return 0;
 }
 
+/* "blk.0.ffn_gate_exps.weight" -> "blk.0.ffn_up_exps.weight", where it stands. */
+static void name_up(char *name)
+{
+    char *at = strstr(name, "ffn_gate");
+
+    if (at) { /* the new name is shorter */
+        memcpy(at + 4, "up", 2);
+        memmove(at + 6, at + 8, strlen(at + 8) + 1);
+    }
+}
+
+/* [experts, in, out] -> [experts, out, in], or [experts, out] of biases as it is; of the outputs
+ * every `stride`th from `first` on. */
+static int add_turned(struct building *b, const struct mi_safetensor *t, const char *name,
+                      const uint64_t ne[4], size_t first, size_t stride)
+{
+    size_t size = (size_t)t->type->bits / 8, width = (size_t)ne[0], out = width / stride;
+    size_t in = t->rank == 3 ? (size_t)ne[1] : 1, n = (size_t)t->shape[0];
+    uint64_t matrices[4] = {in, out, n, 1}, vectors[4] = {out, n, 1, 1};
+    const char *from = t->data;
+    char *to, *at;
+
+    if (t->rank < 2 || size == 0 || width % stride != 0)
+        return refuse(b, t, "not [experts, in, out]");
+    to = at = copy_room(b, t->n_bytes / stride);
+    for (size_t e = 0; e < n; e++)
+        for (size_t o = 0; o < out; o++)
+            for (size_t i = 0; i < in; i++, at += size)
+                memcpy(at, from + ((e * in + i) * width + o * stride + first) * size, size);
+    add(b, name, t->type->qtype, t->rank == 3 ? matrices : vectors, to);
+    return 0;
+}
+
+/* Gates and ups by turns. */
+static int add_woven(struct building *b, const struct mi_safetensor *t, char *name,
+                     const uint64_t ne[4])
+{
+    int rc = add_turned(b, t, name, ne, 0, 2);
+
+    name_up(name);
+    return rc < 0 ? rc : add_turned(b, t, name, ne, 1, 2);
+}
+
 /* ---- what comes in parts ------------------------------------------------------------ */
 
 static struct pending *find_pending(struct building *b, const char *name, int64_t n_parts)
@@ -161,17 +204,6 @@ static int add_part(struct building *b, const struct mi_safetensor *t, const cha
     p->part[i] = t->data;
     p->n_seen++;
     return 0;
-}
-
-/* "blk.0.ffn_gate_exps.weight" -> "blk.0.ffn_up_exps.weight", where it stands. */
-static void name_up(char *name)
-{
-    char *at = strstr(name, "ffn_gate");
-
-    if (at) { /* the new name is shorter */
-        memcpy(at + 4, "up", 2);
-        memmove(at + 6, at + 8, strlen(at + 8) + 1);
-    }
 }
 
 /* [2 out, in] of a shared expert: the gate's rows, then the up's. */
@@ -263,6 +295,8 @@ static int add_tensor(struct building *b, const struct mi_safetensor *t)
     case MI_HUB_EXPERT: return add_part(b, t, name.text, ne, name.expert, false);
     case MI_HUB_HEAD: return add_part(b, t, name.text, ne, name.expert, true);
     case MI_HUB_GATE_UP: return add_gate_up(b, t, name.text);
+    case MI_HUB_TURNED: return add_turned(b, t, name.text, ne, 0, 1);
+    case MI_HUB_WOVEN: return add_woven(b, t, name.text, ne);
     case MI_HUB_FROM_2:
         if (t->rank != 2 || ne[1] < 3)
             return refuse(b, t, "not a table of positions");

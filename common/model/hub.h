@@ -67,6 +67,8 @@ enum mi_hub_change {
                      * or [2 out, in] of a shared one: gates' rows, then ups' */
     MI_HUB_HEAD,      /* one of several vectors: row `expert` of a matrix */
     MI_HUB_FROM_2,    /* learned positions behind two rows that no token has */
+    MI_HUB_TURNED,    /* [experts, in, out] */
+    MI_HUB_WOVEN, /* [experts, in, 2 out], or [experts, 2 out] of biases: gate and up by turns */
 };
 
 struct mi_hub_name {

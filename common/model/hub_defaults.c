@@ -46,6 +46,8 @@ static const struct {
     {"gpt_neo", "{\"layer_norm_epsilon\":1e-5,\"tie_word_embeddings\":true,\"window_size\":256,"
                 "\"activation_function\":\"gelu_new\"}"},
     {"opt", "{\"tie_word_embeddings\":true,\"activation_function\":\"relu\"}"},
+    {"gpt_oss", "{\"rms_norm_eps\":1e-5,\"head_dim\":64,\"num_key_value_heads\":8,"
+                "\"sliding_window\":128,\"sliding_window_pattern\":2,\"rope_theta\":150000}"},
     {"hunyuan_v1_dense", "{\"rms_norm_eps\":1e-5}"},
     {"falcon", "{\"layer_norm_epsilon\":1e-5,\"tie_word_embeddings\":true,\"multi_query\":true,"
                "\"parallel_attn\":true,\"max_position_embeddings\":2048,\"activation\":\"gelu\"}"},

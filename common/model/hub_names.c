@@ -86,6 +86,12 @@ static const struct rule {
     {"mlp.experts.*.gate_proj", "ffn_gate_exps", NULL, MI_HUB_EXPERT},
     {"mlp.experts.*.down_proj", "ffn_down_exps", NULL, MI_HUB_EXPERT},
     {"mlp.experts.*.up_proj", "ffn_up_exps", NULL, MI_HUB_EXPERT},
+    {"mlp.experts.gate_up_proj", "ffn_gate_exps", "gpt-oss", MI_HUB_WOVEN},
+    {"mlp.experts.gate_up_proj_bias", "ffn_gate_exps.bias", "gpt-oss", MI_HUB_WOVEN},
+    {"mlp.experts.down_proj", "ffn_down_exps", "gpt-oss", MI_HUB_TURNED},
+    {"mlp.experts.down_proj_bias", "ffn_down_exps.bias", "gpt-oss", MI_HUB_KEEP},
+    {"mlp.router", "ffn_gate_inp", "gpt-oss", MI_HUB_KEEP},
+    {"self_attn.sinks", "attn_sinks", "gpt-oss", MI_HUB_KEEP},
     {"mlp.experts.gate_up_proj", "ffn_gate_exps", NULL, MI_HUB_GATE_UP},
     {"mlp.experts.down_proj", "ffn_down_exps", NULL, MI_HUB_EXPERTS},
     {"mlp.shared_expert.gate_proj", "ffn_gate_shexp", NULL, MI_HUB_KEEP},
@@ -271,7 +277,7 @@ int mi_hub_translate(const struct mi_hub *h, const char *name, struct mi_hub_nam
         return mi_fail(h->err, MI_EXIT_DATA,
                        "tensor '%s' has no place in a %s model of %lld layers", mi_quote(name),
                        h->type, (long long)h->n_layers);
-    tail = *tail ? tail : ".weight";
+    tail = *tail ? tail : strchr(rule->to, '.') ? "" : ".weight";
     if (layer >= 0)
         snprintf(out->text, sizeof(out->text), "blk.%lld.%s%s", (long long)layer, rule->to, tail);
     else

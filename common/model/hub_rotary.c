@@ -218,9 +218,10 @@ static int check_yarn(struct mi_hub *h, const struct mi_value *scaling)
     const struct mi_value *cut = mi_get(scaling, "truncate");
     const struct mi_value *m = mi_get(scaling, "mscale");
 
-    if ((mi_is(cut, MI_BOOL) && !cut->as.flag) || (m && m->kind != MI_NIL))
-        return mi_fail(h->err, MI_EXIT_DATA, "rotation: '%s' of YaRN is not supported",
-                       m && m->kind != MI_NIL ? "mscale" : "truncate");
+    if (m && m->kind != MI_NIL)
+        return mi_fail(h->err, MI_EXIT_DATA, "rotation: 'mscale' of YaRN is not supported");
+    mi_set(&h->store->arena, &h->store->keys, "rope.scaling.yarn_truncate",
+           mi_bool(!mi_is(cut, MI_BOOL) || cut->as.flag));
     return 0;
 }
 

@@ -195,6 +195,8 @@ static int read_attention(struct loader *l, int layer)
     if (rc == 0)
         rc = read_bias(l, layer, "attn_output", d->d_model, has_trait(l, MI_TRAIT_O_BIAS),
                        &b->o_bias);
+    if (rc == 0 && has_trait(l, MI_TRAIT_SINKS))
+        rc = read_floats(l, find(l, layer, "attn_sinks", ".weight"), 1, d->n_heads, 0, &b->sinks);
     return rc;
 }
 
@@ -277,6 +279,27 @@ static int read_shared_expert(struct loader *l, int layer, struct mi_experts *e)
     return rc == 0 && t ? read_matrix(l, t, 1, 0, 1, D, &e->shared_router) : rc;
 }
 
+static int read_expert_biases(struct loader *l, int layer, struct mi_experts *e)
+{
+    const struct mi_config *c = &l->m->config;
+    const struct {
+        const char *stem;
+        int n;
+        float **to;
+    } bias[] = {{"ffn_gate_exps", c->d_expert, &e->gate_bias},
+                {"ffn_up_exps", c->d_expert, &e->up_bias},
+                {"ffn_down_exps", c->dims.d_model, &e->down_bias}};
+    int rc = read_bias(l, layer, "ffn_gate_inp", c->n_experts, false, &e->router_bias);
+
+    for (int i = 0; i < 3 && rc == 0; i++) {
+        const struct mi_store_tensor *t = find(l, layer, bias[i].stem, ".bias");
+
+        if (t)
+            rc = read_floats(l, t, c->n_experts, bias[i].n, 0, bias[i].to);
+    }
+    return rc;
+}
+
 static int read_experts(struct loader *l, int layer, const struct mi_store_tensor *router)
 {
     const struct mi_config *c = &l->m->config;
@@ -298,6 +321,8 @@ static int read_experts(struct loader *l, int layer, const struct mi_store_tenso
         rc = read_stack(l, layer, up, rows, rows - M, M, D, &e->up);
     if (rc == 0)
         rc = read_stack(l, layer, "ffn_down", D, 0, D, M, &e->down);
+    if (rc == 0)
+        rc = read_expert_biases(l, layer, e);
     return rc == 0 && c->d_shared > 0 ? read_shared_expert(l, layer, e) : rc;
 }
 

@@ -20,6 +20,7 @@ struct mi_experts {
     struct mi_matrix *gate, *up, *down;                   /* [E] each as those of an MLP */
     struct mi_matrix shared_gate, shared_up, shared_down; /* config.d_shared > 0 */
     struct mi_matrix shared_router;                       /* [1, D]; data NULL: always on */
+    float *router_bias, *gate_bias, *up_bias, *down_bias; /* [E], [E, M], [E, M], [E, D]; or NULL */
 };
 
 /* Weights of one block; matrices borrow from the mapped file, vectors are floats of ours.
@@ -35,6 +36,7 @@ struct mi_block {
     float *gate_bias, *up_bias, *down_bias;
     struct mi_norm norm1, norm2, post1, post2; /* [D]; config says which there are */
     struct mi_norm q_norm, k_norm;             /* config.qk_norm */
+    float *sinks;                              /* [H] math/rows.h; NULL: none */
     struct mi_experts *experts;                /* NULL: an MLP */
 };
 

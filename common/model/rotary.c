@@ -39,9 +39,12 @@ static double yarn_border(const struct mi_rotary *r, double beta)
 
 static double yarn_step(const struct mi_rotary *r, double step, int i)
 {
-    double low = floor(yarn_border(r, r->beta_fast)), high = ceil(yarn_border(r, r->beta_slow));
-    double ramp;
+    double low = yarn_border(r, r->beta_fast), high = yarn_border(r, r->beta_slow), ramp;
 
+    if (!r->is_smooth) {
+        low = floor(low);
+        high = ceil(high);
+    }
     low = low > 0 ? low : 0;
     high = high < r->n_rot - 1 ? high : r->n_rot - 1;
     if (low == high)

@@ -33,7 +33,8 @@ if sys.argv[1:2] != ["--llama"]:  # which needs none of it, and starts faster so
 OTHERWISE = {"mistral": "no window", "phi3": "no window", "starcoder2": "no window",
              "exaone4": "a window only in the model of 64 layers",
              "phi3-short": "contexts are rounded up to 256, so the long factors",
-             "olmo3": "YaRN's attention_factor is not read"}
+             "olmo3": "YaRN's attention_factor is not read",
+             "gpt-oss": "YaRN's borders are rounded"}
 
 
 def numbers_of(path):

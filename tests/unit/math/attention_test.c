@@ -10,7 +10,7 @@
 struct sequence {
     int T, heads, kv_heads, d, window;
     float cap;
-    const float *slope;
+    const float *slope, *sink;
     float *q, *k, *v, *z;
 };
 
@@ -45,6 +45,7 @@ static struct mi_attention part_of(const struct sequence *s, int past, int n, fl
         .scale = 0.7f / sqrtf((float)s->d),
         .cap = s->cap,
         .slope = s->slope,
+        .sink = s->sink,
         .q = s->q + past * ldq,
         .keys = s->k,
         .values = s->v,
@@ -88,6 +89,8 @@ static double error_against_double(const struct sequence *s)
                 p[j] = sees(s, i, j) ? exp(p[j] - top) : 0;
                 sum += p[j];
             }
+            if (s->sink)
+                sum += exp((double)s->sink[h] - top);
             for (int c = 0; c < s->d; c++) {
                 double z = 0;
                 for (int j = 0; j < s->T; j++)
@@ -135,9 +138,9 @@ static int64_t differs_in_stages(const struct sequence *s, int past, float *z)
     return bad + (memcmp(a.z, s->z + (int64_t)past * s->heads * s->d, (size_t)n * sizeof *z) != 0);
 }
 
-/* With a soft-cap of the scores and slopes of ALiBi, where they are not 0 and NULL. */
+/* With a soft-cap of the scores, slopes of ALiBi and sinks, where they are not 0 and NULL. */
 static void test_bent(int T, int heads, int kv_heads, int d, int window, float cap,
-                      const float *slope)
+                      const float *slope, const float *sink)
 {
     struct sequence s = make_sequence(T, heads, kv_heads, d, window);
     float *z = data_floats((int64_t)T * heads * d);
@@ -150,6 +153,7 @@ static void test_bent(int T, int heads, int kv_heads, int d, int window, float c
 
     s.cap = cap;
     s.slope = slope;
+    s.sink = sink;
     a = part_of(&s, 0, T, s.z);
     mi_cpu_set_isa("portable");
     mi_par_set(1);
@@ -177,7 +181,7 @@ static void test_bent(int T, int heads, int kv_heads, int d, int window, float c
 
 static void test_shape(int T, int heads, int kv_heads, int d, int window)
 {
-    test_bent(T, heads, kv_heads, d, window, 0, NULL);
+    test_bent(T, heads, kv_heads, d, window, 0, NULL, NULL);
 }
 
 /* Later tokens, whatever they are, leave earlier rows alone; so do other sequences. */
@@ -224,6 +228,7 @@ static void test_batch(void)
 int main(void)
 {
     static const float slope[] = {0.5f, 0.25f, 0.7f, 0.1f, 0.01f, 0};
+    static const float sink[] = {0.5f, -3, 9, 2, 40, -100};
     static const int heads[] = {16, 48, 64, 80, 96, 128, 256};
 
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
@@ -239,11 +244,13 @@ int main(void)
     test_shape(1140, 1, 1, 16, 1100);
     test_shape(1100, 1, 1, 16, 50);
     test_shape(6, 1, 1, 1040, 0);
-    test_bent(37, 6, 2, 16, 0, 5, NULL);
-    test_bent(90, 4, 2, 32, 17, 0.5f, NULL);
-    test_bent(37, 6, 2, 16, 0, 0, slope);
-    test_bent(1100, 2, 1, 16, 0, 0, slope);
-    test_bent(90, 6, 3, 20, 33, 3, slope);
+    test_bent(37, 6, 2, 16, 0, 5, NULL, NULL);
+    test_bent(90, 4, 2, 32, 17, 0.5f, NULL, NULL);
+    test_bent(37, 6, 2, 16, 0, 0, slope, NULL);
+    test_bent(1100, 2, 1, 16, 0, 0, slope, NULL);
+    test_bent(90, 6, 3, 20, 33, 3, slope, NULL);
+    test_bent(37, 6, 2, 16, 0, 0, NULL, sink);
+    test_bent(1100, 2, 1, 16, 50, 0, slope, sink);
     test_batch();
     return done();
 }
