@@ -1,5 +1,6 @@
 #include "data/site.h"
 
+#include "base/commas.h"
 #include "base/near.h"
 
 #include <stdio.h>
@@ -321,11 +322,11 @@ static int expand_item(struct mi_places *list, struct item *it, const struct mi_
 int mi_places_parse(struct mi_places *list, const char *text, const struct mi_dims *dims,
                     struct mi_error *err)
 {
-    size_t n_before = list->n;
+    size_t n_before = list->n, n;
     int site = -1, status = 0;
+    const char *s;
 
-    for (const char *s = text;; s++) {
-        size_t n = strcspn(s, ",");
+    for (const char *at = text; mi_commas_next(&at, &s, &n);) {
         char copy[ITEM_MAX];
         struct item it = {.text = copy, .site = -1};
 
@@ -342,10 +343,9 @@ int mi_places_parse(struct mi_places *list, const char *text, const struct mi_di
         if (status < 0)
             break;
         site = sites[it.site].is_global ? -1 : it.site;
-        s += n;
-        if (!*s)
-            return 0;
     }
+    if (status >= 0)
+        return 0;
     list->n = n_before;
     if (n_before == 0)
         mi_places_free(list); /* a caller that gives up has nothing to free */

@@ -1,5 +1,6 @@
 #include "job/evaluate.h"
 
+#include "base/commas.h"
 #include "base/escape.h"
 #include "base/par.h"
 #include "data/metric.h"
@@ -15,14 +16,16 @@ enum { MAX_LEAKS_NAMED = 5 };
 
 int mi_evaluate_metrics(bool wants[MI_PROBE_FIGURES], const char *text, struct mi_error *err)
 {
+    const char *part;
+    size_t len;
+
     memset(wants, 0, MI_PROBE_FIGURES * sizeof *wants);
-    while (*text) {
-        size_t len = strcspn(text, ",");
+    while (mi_commas_next(&text, &part, &len)) {
         const struct mi_metric *m;
         char word[64];
         int f = 0, r;
 
-        snprintf(word, sizeof word, "%.*s", (int)(len < 63 ? len : 63), text);
+        snprintf(word, sizeof word, "%.*s", (int)(len < 63 ? len : 63), part);
         if ((r = mi_metric_need(word, &m, err)) < 0)
             return r;
         while (f < MI_PROBE_FIGURES && strcmp(mi_probe_figure_id((enum mi_probe_figure)f), word))
@@ -32,8 +35,6 @@ int mi_evaluate_metrics(bool wants[MI_PROBE_FIGURES], const char *text, struct m
                            "metric '%s' is not of probes: accuracy, pair_accuracy, auroc are",
                            word);
         wants[f] = true;
-        text += len;
-        text += *text == ',';
     }
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "job/fit.h"
 
+#include "base/commas.h"
 #include "base/escape.h"
 #include "base/par.h"
 #include "job/batch.h"
@@ -10,14 +11,15 @@
 
 int mi_methods_parse(enum mi_method *methods, const char *text, struct mi_error *err)
 {
+    const char *part;
+    size_t len;
     int n = 0;
 
-    while (*text) {
-        size_t len = strcspn(text, ",");
+    while (mi_commas_next(&text, &part, &len)) {
         char word[64];
         int m;
 
-        snprintf(word, sizeof word, "%.*s", (int)(len < 63 ? len : 63), text);
+        snprintf(word, sizeof word, "%.*s", (int)(len < 63 ? len : 63), part);
         m = mi_method_find(mi_quote(word), err);
         if (m < 0)
             return m;
@@ -25,10 +27,8 @@ int mi_methods_parse(enum mi_method *methods, const char *text, struct mi_error 
             if (methods[i] == (enum mi_method)m)
                 return mi_fail(err, MI_EXIT_USAGE, "method '%s' stands there twice", word);
         methods[n++] = (enum mi_method)m;
-        text += len;
-        text += *text == ',';
     }
-    return n ? n : mi_fail(err, MI_EXIT_USAGE, "no method is named");
+    return n;
 }
 
 /* ---- holding the rows ---------------------------------------------------------- */

@@ -1,5 +1,6 @@
 #include "job/measure.h"
 
+#include "base/commas.h"
 #include "base/escape.h"
 #include "base/mem.h"
 #include "job/material.h"
@@ -142,21 +143,17 @@ static int walk(const char *const *lists, int n,
                 int (*each)(void *ctx, const char *name, struct mi_error *err), void *ctx,
                 struct mi_error *err)
 {
+    const char *part;
+    size_t len;
     int r = 0;
 
     for (int i = 0; i < n && r == 0; i++) {
-        const char *at = lists[i];
-
-        for (;;) {
-            size_t len = strcspn(at, ",");
-            char *name = mi_strndup(at, len);
+        for (const char *at = lists[i]; r == 0 && mi_commas_next(&at, &part, &len);) {
+            char *name = mi_strndup(part, len);
 
             r = len ? each(ctx, name, err)
                     : mi_fail(err, MI_EXIT_USAGE, "an empty name in '%s'", mi_quote(lists[i]));
             mi_free(name);
-            if (r < 0 || !at[len])
-                break;
-            at += len + 1;
         }
     }
     return r;

@@ -1,5 +1,6 @@
 #include "job/runs.h"
 
+#include "base/commas.h"
 #include "base/escape.h"
 #include "base/near.h"
 #include "job/label.h"
@@ -85,19 +86,17 @@ bool mi_run_figure_has_positions(enum mi_run_figure f)
 int mi_runs_fields(struct mi_arena *a, const char *text, const char *const **names,
                    struct mi_error *err)
 {
-    const char **name = mi_arena_alloc(a, (strlen(text) / 2 + 1) * sizeof *name);
+    const char **name = mi_arena_alloc(a, (strlen(text) + 1) * sizeof *name), *part;
+    size_t len;
     int n = 0;
 
-    for (const char *at = text; *at || n == 0;) {
-        size_t len = strcspn(at, ",");
-
-        name[n] = mi_arena_dup(a, at, len);
-        if (len == 0 || (at[len] == ',' && !at[len + 1]))
+    for (const char *at = text; mi_commas_next(&at, &part, &len);) {
+        name[n] = mi_arena_dup(a, part, len);
+        if (len == 0)
             return mi_fail(err, MI_EXIT_USAGE, "'%s' is no list of fields", mi_quote(text));
         if (mi_scores_owns(name[n]))
             return mi_fail(err, MI_EXIT_USAGE, "'%s' is a key of every score", mi_quote(name[n]));
         n++;
-        at += len + (at[len] == ',');
     }
     *names = name;
     return n;

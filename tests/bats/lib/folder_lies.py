@@ -62,7 +62,7 @@ def lies():
                         ("max_position_embeddings", 1 << 40), ("tie_word_embeddings", "yes"), ("hidden_size", 32.5),
                         ("rms_norm_eps", "1e-5"), ("num_attention_heads", [4, 4]), ("quantization_config", 4)):
         rows.append((f"{CONFIG}: {name} {value!r}", CONFIG, put(**{name: value}), ""))
-    for value in ("2", -1, 1 << 31, 2.5, [2, "2"], {"a": 2}, list(range(33))):
+    for value in ("2", -1, 300, [2, 300], 1 << 31, 2.5, [2, "2"], {"a": 2}, list(range(33))):
         rows.append((f"{GENERATION}: eos_token_id {str(value)[:20]}", GENERATION, put(eos_token_id=value), "eos"))
     rows += [
         (f"{TOKENIZER}: a token twice", TOKENIZER, lambda d: d.replace(b'"model":', b'"model":{},"model":', 1), ""),
