@@ -200,9 +200,13 @@ static int read_mlp(struct mi_reading *r, struct mi_config *c)
     return mi_fail(r->err, MI_EXIT_DATA, "activation '%.80s' is not supported", name);
 }
 
+/* expert_gating_func; the last is what a softmax of all becomes when it is made to sum to 1 */
+enum { SOFTMAX = 1, SIGMOID, SOFTMAX_OF_CHOSEN };
+
 static int read_experts(struct mi_reading *r, struct mi_config *c)
 {
     int n = 0, least = has_trait(r, MI_TRAIT_EXPERTS) ? 1 : 0;
+    bool is_shared = has_trait(r, MI_TRAIT_SHARED_EXPERT);
     int rc = mi_reading_size(r, "expert_count", least ? -1 : 0, least, MI_MAX_EXPERTS, &n);
 
     c->n_experts = n;
@@ -215,10 +219,20 @@ static int read_experts(struct mi_reading *r, struct mi_config *c)
                              &c->d_expert);
     if (rc == 0)
         rc = mi_reading_size(r, "expert_shared_feed_forward_length",
-                             has_trait(r, MI_TRAIT_SHARED_EXPERT) ? c->dims.d_mlp : 0, 0, 1 << 20,
-                             &c->d_shared);
+                             is_shared && !mi_reading_find(r, "expert_shared_count") ? c->dims.d_mlp
+                                                                                     : 0,
+                             0, 1 << 20, &c->d_shared);
+    if (rc == 0 && c->d_shared == 0) {
+        rc = mi_reading_size(r, "expert_shared_count", 0, 0, 64, &n);
+        c->d_shared = n * c->d_expert;
+    }
+    n = SOFTMAX;
     if (rc == 0)
-        rc = mi_reading_flag(r, "expert_weights_norm", has_trait(r, MI_TRAIT_EXPERT_RENORM),
+        rc = mi_reading_size(r, "expert_gating_func", SOFTMAX, SOFTMAX, SOFTMAX_OF_CHOSEN, &n);
+    c->is_sigmoid = n == SIGMOID;
+    if (rc == 0)
+        rc = mi_reading_flag(r, "expert_weights_norm",
+                             has_trait(r, MI_TRAIT_EXPERT_RENORM) || n == SOFTMAX_OF_CHOSEN,
                              &c->is_renormalised);
     if (rc == 0)
         rc = read_factor(r, "expert_weights_scale", &c->expert_scale);

@@ -73,6 +73,7 @@ struct mi_config {
     /* Mixtures of experts; which layers are ones their tensors say. 0: none. */
     int n_experts, n_experts_used, d_expert, d_shared;
     bool is_renormalised; /* weights of the chosen experts sum to 1 */
+    bool is_sigmoid;      /* experts are weighed by a sigmoid each, not by a softmax of all */
     float expert_scale;   /* of the mixture; 1: none */
 };
 

@@ -128,7 +128,6 @@ static const struct {
     double neutral;
 } unsupported[] = {
     {"nextn_predict_layers", 0},        {"router_logit_softcapping", 0},
-    {"expert_gating_func", 1}, /* softmax */
     {"expert_group_count", 1},          {"expert_group_used_count", 1},
     {"interleave_moe_layer_step", 1},   {"attention.causal", 1},
     {"attention.key_length_mla", 0},    {"attention.q_lora_rank", 0},

@@ -1,7 +1,8 @@
 /* model/experts.c: a mixture of experts over the live rows; see pass.h.
  *
- *     w = softmax(router h) over all experts; the n_experts_used largest are chosen (of equals
- *         the first), and made to sum to 1 where the model does so
+ *     w = softmax(router h) over all experts, or the sigmoid of each; the n_experts_used largest
+ *         are chosen (of equals the first), where there is choice_bias of w + choice_bias, and
+ *         made to sum to 1 where the model does so
  *     out = sum of w[e] expert[e](h) over the chosen e, in the order of e, from 0 on;
  *         the shared expert is added last
  *
@@ -19,24 +20,30 @@
 #include <string.h>
 
 /* Largest first, of equals the one with the lower index: `taken` are those chosen before. */
-static int find_largest(const float *w, int n, const bool *taken)
+static int find_largest(const float *w, const float *bias, int n, const bool *taken)
 {
+    float most = 0;
     int best = -1;
 
-    for (int e = 0; e < n; e++)
-        if (!taken[e] && (best < 0 || w[e] > w[best]))
+    for (int e = 0; e < n; e++) {
+        float x = bias ? w[e] + bias[e] : w[e];
+
+        if (!taken[e] && (best < 0 || x > most)) {
             best = e;
+            most = x;
+        }
+    }
     return best;
 }
 
-/* w [E]: what is not chosen becomes 0. */
-static void choose(const struct mi_config *c, float *w)
+/* w [E]: what is not chosen becomes -1. */
+static void choose(const struct mi_config *c, const float *bias, float *w)
 {
     bool taken[MI_MAX_EXPERTS] = {false};
     float sum = 0;
 
     for (int i = 0; i < c->n_experts_used; i++) {
-        int e = find_largest(w, c->n_experts, taken);
+        int e = find_largest(w, bias, c->n_experts, taken);
 
         taken[e] = true;
         sum += w[e];
@@ -118,9 +125,12 @@ void mi_pass_experts(struct mi_pass *p, int layer, const float *h, float *out)
     int *rows = mi_room_for(&p->s->gathered_rows, (size_t)p->live.n, sizeof(int));
 
     mi_linear(w, E, h, d, p->live.n, &x->router, x->router_bias);
-    mi_rows_softmax(w, E, p->live.n, E);
+    if (!c->is_sigmoid)
+        mi_rows_softmax(w, E, p->live.n, E);
+    for (int64_t i = 0; c->is_sigmoid && i < p->live.n * E; i++)
+        w[i] = 1 / (1 + mi_expf(-w[i]));
     for (int r = 0; r < p->live.n; r++)
-        choose(c, w + r * E);
+        choose(c, x->choice_bias, w + r * E);
     memset(out, 0, (size_t)p->live.n * (size_t)d * sizeof(float));
     for (int e = 0; e < c->n_experts; e++) {
         const struct expert one = {

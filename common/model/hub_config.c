@@ -144,6 +144,8 @@ static const struct {
     {"", "decoder_sparse_step", "1"},
     {"", "mlp_only_layers", "[]"},
     {"", "num_nextn_predict_layers", "0"},
+    {"", "n_group", "1"},
+    {"", "topk_group", "1"},
     {"falcon", "alibi", "false"},
     {"opt", "do_layer_norm_before", "true"},
     {"gpt_oss", "swiglu_limit", "7.0"},
@@ -193,8 +195,9 @@ static const struct {
     {"attention.key_length", "head_dim", false},
     {"attention.value_length", "head_dim", false},
     {"feed_forward_length", "intermediate_size n_inner ffn_hidden_size ffn_dim", false},
-    {"expert_count", "num_local_experts num_experts", false},
-    {"expert_used_count", "num_experts_per_tok experts_per_token", false},
+    {"expert_count", "num_local_experts num_experts n_routed_experts moe_num_experts", false},
+    {"expert_used_count", "num_experts_per_tok experts_per_token moe_k", false},
+    {"expert_shared_count", "n_shared_experts moe_num_shared_experts", false},
     {"expert_feed_forward_length", "moe_intermediate_size", false},
     {"expert_shared_feed_forward_length",
      "shared_expert_intermediate_size shared_intermediate_size", false},
@@ -270,6 +273,7 @@ static const struct {
     {"attention.scale", "attention_multiplier"},
     {"embedding_scale", "embedding_multiplier"},
     {"residual_scale", "residual_multiplier"},
+    {"expert_weights_scale", "routed_scaling_factor"},
     {"logit_scale", "logits_scaling logit_scale"},
 };
 
@@ -352,6 +356,8 @@ static void read_flags(struct mi_hub *h)
     if (mi_hub_flag(h, "new_decoder_architecture"))
         mi_set(&h->store->arena, &h->store->keys, "use_parallel_residual", mi_bool(true));
     h->is_tied = mi_hub_flag(h, "tie_word_embeddings");
+    if (strcmp(h->type, "dots1") == 0)
+        mi_hub_put_int(h, "expert_gating_func", 2);
 }
 
 int mi_hub_config(struct mi_hub *h)

@@ -85,6 +85,10 @@ static const struct {
     {"arcee", "{\"rms_norm_eps\":1e-5,\"hidden_act\":\"relu2\"}"},
     {"ernie4_5", "{\"rms_norm_eps\":1e-5,\"head_dim\":128,\"num_key_value_heads\":2,"
                  "\"rope_theta\":5e5,\"tie_word_embeddings\":true}"},
+    {"ernie4_5_moe", "{\"rms_norm_eps\":1e-5,\"num_key_value_heads\":4,\"rope_theta\":5e5,"
+                     "\"moe_num_shared_experts\":2,\"tie_word_embeddings\":true}"},
+    {"dots1", "{\"rms_norm_eps\":1e-6,\"n_group\":1,\"topk_group\":1,\"norm_topk_prob\":false,"
+              "\"routed_scaling_factor\":1.0,\"hidden_act\":\"silu\"}"},
     {"seed_oss", "{\"rms_norm_eps\":1e-6,\"head_dim\":128,\"num_key_value_heads\":8}"},
     {"exaone4", "{\"rms_norm_eps\":1e-5,\"sliding_window\":4096,\"sliding_window_pattern\":4}"},
 };

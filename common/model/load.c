@@ -291,6 +291,9 @@ static int read_expert_biases(struct loader *l, int layer, struct mi_experts *e)
                 {"ffn_down_exps", c->dims.d_model, &e->down_bias}};
     int rc = read_bias(l, layer, "ffn_gate_inp", c->n_experts, false, &e->router_bias);
 
+    if (rc == 0)
+        rc = read_bias(l, layer, "exp_probs_b", c->n_experts, false, &e->choice_bias);
+
     for (int i = 0; i < 3 && rc == 0; i++) {
         const struct mi_store_tensor *t = find(l, layer, bias[i].stem, ".bias");
 

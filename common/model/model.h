@@ -20,6 +20,7 @@ struct mi_experts {
     struct mi_matrix *gate, *up, *down;                   /* [E] each as those of an MLP */
     struct mi_matrix shared_gate, shared_up, shared_down; /* config.d_shared > 0 */
     struct mi_matrix shared_router;                       /* [1, D]; data NULL: always on */
+    float *choice_bias; /* [E] added for the choice alone; NULL: none */
     float *router_bias, *gate_bias, *up_bias, *down_bias; /* [E], [E, M], [E, M], [E, D]; or NULL */
 };
 

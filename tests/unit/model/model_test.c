@@ -185,7 +185,7 @@ static void test_unsupported(void)
 
     with_key("llama.expert_count", 4, &two, 4, "'llama.expert_used_count' is missing");
     with_key("llama.expert_count", 4, &zero, 4, NULL);
-    with_key("llama.expert_gating_func", 4, &two, 4, "'llama.expert_gating_func' asks for");
+    with_key("llama.attention.q_lora_rank", 4, &two, 4, "'llama.attention.q_lora_rank' asks for");
     with_key("llama.attention.causal", 7, &zero, 1, "'llama.attention.causal' asks for");
     with_key("llama.attn_logit_softcapping", 6, &cap, 4, NULL);
     with_key("llama.attn_logit_softcapping", 6, &minus, 4, "not a number from 0 on");
