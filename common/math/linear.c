@@ -55,6 +55,8 @@ static int tile_rows(int k, int tile_n)
 
 /* ---- the tasks ------------------------------------------------------------------------ */
 
+/* The rows of all jobs are numbered through. Tasks of many of them come first and tasks of few
+ * last, so that no thread waits long for another. */
 struct linear_work {
     const struct mi_kernels *kernels;
     const struct mi_linear_job *jobs;
@@ -62,9 +64,11 @@ struct linear_work {
     const float *X;
     int64_t ldx;
     int m;
-    int m_step;  /* rows of X in a task */
-    int n_step;  /* rows of W in a task */
-    int m_tasks; /* tasks side by side for the same rows of W */
+    int m_step;        /* rows of X in a task */
+    int m_tasks;       /* tasks side by side for the same rows of W */
+    int64_t n;         /* rows of W, of all jobs */
+    int n_step, n_end; /* of them in one of the first tasks, and of the last */
+    int64_t n_first;   /* how many the first are */
     int threads;
 };
 
@@ -79,9 +83,11 @@ static bool takes_few(const struct linear_work *w, const struct mi_matrix *W)
     }
 }
 
-static int64_t count_tasks(const struct linear_work *w, int job)
+static int64_t count_tasks(const struct linear_work *w)
 {
-    return ((int64_t)w->jobs[job].W->n + w->n_step - 1) / w->n_step * w->m_tasks;
+    const int64_t rest = w->n - w->n_first * w->n_step;
+
+    return (w->n_first + (rest + w->n_end - 1) / w->n_end) * w->m_tasks;
 }
 
 static void add_bias(float *Y, int64_t ldy, int m, int n, const float *bias)
@@ -91,55 +97,70 @@ static void add_bias(float *Y, int64_t ldy, int m, int n, const float *bias)
             Y[i * ldy + j] += bias[j];
 }
 
-/* The job of a task; *n0, *n1: its rows of W. NULL: there is no such task. */
-static const struct mi_linear_job *find_task(const struct linear_work *w, int64_t *task, int *n0,
-                                             int *n1)
+/* The rows of a task; none when there is no such task. */
+static void find_rows(const struct linear_work *w, int64_t task, int64_t *start, int64_t *end)
 {
-    int job = 0;
+    const int64_t t = task / w->m_tasks, after = t - w->n_first;
 
-    for (int64_t n; job < w->n_jobs && *task >= (n = count_tasks(w, job)); job++)
-        *task -= n;
-    if (job == w->n_jobs)
-        return NULL;
-    *n0 = (int)(*task / w->m_tasks) * w->n_step;
-    *n1 = w->jobs[job].W->n - *n0 < w->n_step ? w->jobs[job].W->n : *n0 + w->n_step;
-    return &w->jobs[job];
+    *start = after < 0 ? t * w->n_step : w->n_first * w->n_step + after * w->n_end;
+    *end = *start + (after < 0 ? w->n_step : w->n_end);
+    *start = *start < w->n ? *start : w->n;
+    *end = *end < w->n ? *end : w->n;
 }
 
 /* Tasks are handed out in order: this thread's next one is about `threads` further on. */
 static struct mi_ahead find_ahead(const struct linear_work *w, int64_t task)
 {
     struct mi_ahead ahead = {NULL, 0};
-    const struct mi_linear_job *job;
-    int n0, n1;
+    int64_t n0, n1;
 
-    task = (task / w->m_tasks + (w->threads + w->m_tasks - 1) / w->m_tasks) * w->m_tasks;
-    job = find_task(w, &task, &n0, &n1);
-    if (job) {
-        ahead.at = (const unsigned char *)job->W->data + (size_t)n0 * job->W->row_bytes;
-        ahead.bytes = (size_t)(n1 - n0) * job->W->row_bytes;
+    find_rows(w, task + w->threads + w->m_tasks - 1, &n0, &n1);
+    for (int i = 0; i < w->n_jobs && n0 < n1; i++) {
+        const struct mi_matrix *W = w->jobs[i].W;
+        if (n0 < W->n) {
+            ahead.at = (const unsigned char *)W->data + (size_t)n0 * W->row_bytes;
+            ahead.bytes = (size_t)((n1 < W->n ? n1 : W->n) - n0) * W->row_bytes;
+            break;
+        }
+        n0 -= W->n;
+        n1 -= W->n;
     }
     return ahead;
+}
+
+/* Rows n0 .. n1 - 1 of one job and rows m0 on, m of them, of X. */
+static void run_rows(const struct linear_work *w, const struct mi_linear_job *job, int n0, int n1,
+                     int m0, int m, const struct mi_ahead *ahead)
+{
+    const float *X = w->X + m0 * w->ldx;
+    float *Y = job->Y + m0 * job->ldy;
+
+    if (takes_few(w, job->W))
+        w->kernels->few(Y, job->ldy, X, w->ldx, m, job->W, n0, n1);
+    else
+        w->kernels->many(Y, job->ldy, X, w->ldx, m, job->W, n0, n1, mi_math_scratch(MI_TILE_FLOATS),
+                         ahead);
+    if (job->bias)
+        add_bias(Y + n0, job->ldy, m, n1 - n0, job->bias + n0);
 }
 
 static void run_task(void *ctx, int64_t task, int thread)
 {
     const struct linear_work *w = ctx;
-    struct mi_ahead ahead = find_ahead(w, task);
-    int m0, m, n0, n1;
-    const struct mi_linear_job *job = find_task(w, &task, &n0, &n1);
+    const struct mi_ahead ahead = find_ahead(w, task);
+    const int m0 = (int)(task % w->m_tasks) * w->m_step;
+    const int m = w->m - m0 < w->m_step ? w->m - m0 : w->m_step;
+    int64_t start, end, before = 0;
 
     (void)thread;
-    m0 = (int)(task % w->m_tasks) * w->m_step;
-    m = w->m - m0 < w->m_step ? w->m - m0 : w->m_step;
-    if (takes_few(w, job->W))
-        w->kernels->few(job->Y + m0 * job->ldy, job->ldy, w->X + m0 * w->ldx, w->ldx, m, job->W, n0,
-                        n1);
-    else
-        w->kernels->many(job->Y + m0 * job->ldy, job->ldy, w->X + m0 * w->ldx, w->ldx, m, job->W,
-                         n0, n1, mi_math_scratch(MI_TILE_FLOATS), &ahead);
-    if (job->bias)
-        add_bias(job->Y + m0 * job->ldy + n0, job->ldy, m, n1 - n0, job->bias + n0);
+    find_rows(w, task, &start, &end);
+    for (int i = 0; i < w->n_jobs; before += w->jobs[i++].W->n) {
+        const int64_t n = w->jobs[i].W->n;
+        const int n0 = (int)(start > before ? start - before : 0);
+        const int n1 = (int)(end < before + n ? end - before : n);
+        if (n0 < n1)
+            run_rows(w, &w->jobs[i], n0, n1, m0, m, &ahead);
+    }
 }
 
 static int round_up(int64_t n, int to)
@@ -150,54 +171,51 @@ static int round_up(int64_t n, int to)
 /* Below both, one thread is done (in about 50 us) before a sleeping one is awake. */
 enum { ALONE_BYTES = 1 << 19, ALONE_PRODUCTS = 1 << 22 };
 
-/* At least three tasks a thread, so that a late thread delays little; but no task so small
- * that handing it out costs more than doing it. Returns how many threads pay. */
-static int cut_work(struct linear_work *w, int threads)
+/* No task so small that handing it out costs more than doing it. */
+static void cut_work(struct linear_work *w, int threads)
 {
     const int64_t alone = ALONE_PRODUCTS >> (w->kernels == &mi_kernels_portable ? 6 : 0);
     bool few = true;
-    int64_t n = 0, bytes = 0, tasks = 0;
+    int64_t bytes = 0;
     int k = 0, unit, most;
 
     for (int i = 0; i < w->n_jobs; i++) {
         const struct mi_matrix *W = w->jobs[i].W;
-        n += W->n;
+        w->n += W->n;
         bytes += (int64_t)W->n * (int64_t)W->row_bytes;
         k = W->k > k ? W->k : k;
         few = few && takes_few(w, W);
     }
     unit = few ? 32 : w->kernels->tile_n;
-    if (bytes < ALONE_BYTES && n * k * w->m < alone)
-        threads = 1;
+    w->threads = bytes < ALONE_BYTES && w->n * k * w->m < alone ? 1 : threads;
     most = few ? 1 << 14 : tile_rows(k, unit);
-    w->n_step = threads == 1 ? most : round_up(n / (3 * (int64_t)threads), unit);
+    w->n_step = w->n_end = w->threads == 1 ? most : round_up(w->n / (3 * (int64_t)threads), unit);
     w->n_step = w->n_step < unit ? unit : w->n_step > most ? most : w->n_step;
+    w->n_end = few || w->threads == 1 ? w->n_step : round_up(w->n_step / 4, unit);
+    w->n_end = w->n_end < 24 && w->n_step >= 24 ? 24 : w->n_end;
+    w->n_first = w->n_end == w->n_step ? 0 : w->n * 2 / 3 / w->n_step;
     w->m_step = w->m;
     w->m_tasks = 1;
-    for (int i = 0; i < w->n_jobs; i++)
-        tasks += count_tasks(w, i);
-    if (!few && threads > 1 && tasks < 3 * threads) {
-        int64_t parts = (3 * (int64_t)threads + tasks - 1) / tasks;
+    if (!few && w->threads > 1 && count_tasks(w) < 3 * threads) {
+        int64_t parts = 3 * (int64_t)threads / count_tasks(w) + 1;
         w->m_step = round_up((w->m + parts - 1) / parts, 12);
         w->m_step = w->m_step < 24 ? 24 : w->m_step;
         w->m_tasks = (w->m + w->m_step - 1) / w->m_step;
     }
-    return threads;
 }
 
 void mi_linear_many(const struct mi_linear_job *jobs, int n_jobs, const float *X, int64_t ldx,
                     int m)
 {
-    struct linear_work w = {mi_kernels(), jobs, n_jobs, X, ldx, m, 0, 0, 0, 1};
-    int64_t tasks = 0;
-    int threads;
+    struct linear_work w = {
+        .kernels = mi_kernels(), .jobs = jobs, .n_jobs = n_jobs, .X = X, .ldx = ldx, .m = m};
+    int64_t tasks;
 
     if (m <= 0 || n_jobs <= 0)
         return;
-    threads = w.threads = cut_work(&w, mi_par_threads());
-    for (int i = 0; i < n_jobs; i++)
-        tasks += count_tasks(&w, i);
-    if (threads > 1)
+    cut_work(&w, mi_par_threads());
+    tasks = count_tasks(&w);
+    if (w.threads > 1)
         mi_par_for(tasks, run_task, &w);
     else
         for (int64_t i = 0; i < tasks; i++)
