@@ -171,12 +171,15 @@ static int round_up(int64_t n, int to)
 /* Below both, one thread is done (in about 50 us) before a sleeping one is awake. */
 enum { ALONE_BYTES = 1 << 19, ALONE_PRODUCTS = 1 << 22 };
 
+/* So many rows of x are cut too: tasks of few rows of W would read them from far. */
+enum { NEAR_ROWS = 512 };
+
 /* No task so small that handing it out costs more than doing it. */
 static void cut_work(struct linear_work *w, int threads)
 {
     const int64_t alone = ALONE_PRODUCTS >> (w->kernels == &mi_kernels_portable ? 6 : 0);
     bool few = true;
-    int64_t bytes = 0;
+    int64_t bytes = 0, parts;
     int k = 0, unit, most;
 
     for (int i = 0; i < w->n_jobs; i++) {
@@ -191,16 +194,22 @@ static void cut_work(struct linear_work *w, int threads)
     most = few ? 1 << 14 : tile_rows(k, unit);
     w->n_step = w->n_end = w->threads == 1 ? most : round_up(w->n / (3 * (int64_t)threads), unit);
     w->n_step = w->n_step < unit ? unit : w->n_step > most ? most : w->n_step;
-    w->n_end = few || w->threads == 1 ? w->n_step : round_up(w->n_step / 4, unit);
-    w->n_end = w->n_end < 24 && w->n_step >= 24 ? 24 : w->n_end;
-    w->n_first = w->n_end == w->n_step ? 0 : w->n * 2 / 3 / w->n_step;
+    w->n_end = w->n_step;
     w->m_step = w->m;
     w->m_tasks = 1;
-    if (!few && w->threads > 1 && count_tasks(w) < 3 * threads) {
-        int64_t parts = 3 * (int64_t)threads / count_tasks(w) + 1;
+    if (few || w->threads == 1)
+        return;
+    parts = 3 * (int64_t)threads / count_tasks(w);
+    parts = parts * count_tasks(w) < 3 * threads ? parts + 1 : parts;
+    parts = parts > w->m / NEAR_ROWS ? parts : w->m / NEAR_ROWS;
+    if (parts > 1) {
         w->m_step = round_up((w->m + parts - 1) / parts, 12);
         w->m_step = w->m_step < 24 ? 24 : w->m_step;
         w->m_tasks = (w->m + w->m_step - 1) / w->m_step;
+    } else {
+        w->n_end = round_up(w->n_step / 4, unit);
+        w->n_end = w->n_end < 24 && w->n_step >= 24 ? 24 : w->n_end;
+        w->n_first = w->n * 2 / 3 / w->n_step;
     }
 }
 
