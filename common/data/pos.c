@@ -13,7 +13,7 @@ static int fail_item(const char *s, size_t n, struct mi_error *err)
 {
     return mi_fail(err, MI_EXIT_USAGE,
                    "'%.*s' is no position: write last, -2, 3, 2:5, all, prompt, gen, gen:0:4, "
-                   "role:NAME, span:NAME or /regex/",
+                   "role:NAME, role:NAME:K, turn:K, span:NAME or /regex/",
                    (int)(n > 80 ? 80 : n), s);
 }
 
@@ -75,6 +75,25 @@ static bool scan_gen(const char *s, const char *end, struct mi_pos_item *it)
     return true;
 }
 
+/* "user", "user:0" or "user:-1" of a role; "0" or "-1" of a turn, which has no name. */
+static bool scan_turn(const char *s, const char *end, bool is_named, struct mi_pos_item *it)
+{
+    const char *k = s;
+
+    it->kind = MI_POS_ROLE;
+    if (is_named) {
+        for (k = end; k > s && k[-1] != ':';)
+            k--;
+        it->has_from = k > s && scan_number(k, end, &it->from) == end;
+        if (!it->has_from)
+            k = end + 1;
+        it->name = mi_strndup(s, (size_t)(k - 1 - s));
+        return k - 1 > s;
+    }
+    it->has_from = true;
+    return scan_number(k, end, &it->from) == end;
+}
+
 static struct mi_pos_item *add_item(struct mi_pos *p, enum mi_pos_kind kind)
 {
     p->item = mi_realloc_n(p->item, p->n + 1, sizeof *p->item);
@@ -121,9 +140,14 @@ static int add_text(struct mi_pos *p, const char *s, size_t n, struct mi_error *
     }
     if (is_word(s, n, "last")) {
         it = (struct mi_pos_item){.kind = MI_POS_INDEX, .has_from = true, .from = -1};
-    } else if (n > 5 && (memcmp(s, "role:", 5) == 0 || memcmp(s, "span:", 5) == 0)) {
-        it.kind = s[0] == 'r' ? MI_POS_ROLE : MI_POS_SPAN;
+    } else if (n > 5 && memcmp(s, "span:", 5) == 0) {
+        it.kind = MI_POS_SPAN;
         it.name = mi_strndup(s + 5, n - 5);
+    } else if (n > 5 && (memcmp(s, "role:", 5) == 0 || memcmp(s, "turn:", 5) == 0)) {
+        if (!scan_turn(s + 5, s + n, s[0] == 'r', &it)) {
+            mi_free(it.name);
+            return fail_item(s, n, err);
+        }
     } else if (n >= 3 && memcmp(s, "gen", 3) == 0) {
         if (!scan_gen(s + 3, s + n, &it))
             return fail_item(s, n, err);
@@ -235,6 +259,23 @@ static void gen_range(const struct mi_pos_item *it, int64_t n_prompt, int64_t n_
         *begin = n_prompt;
 }
 
+/* Is span i of the list what the item says: by name, and by number among those of the name? */
+static bool is_meant(const struct mi_pos_item *it, const struct mi_span *list, size_t n, size_t i)
+{
+    int64_t number = 0, count = 0;
+
+    if (it->name && strcmp(list[i].name, it->name) != 0)
+        return false;
+    if (!it->has_from)
+        return true;
+    for (size_t j = 0; j < n; j++)
+        if (!it->name || strcmp(list[j].name, it->name) == 0) {
+            number += j < i;
+            count++;
+        }
+    return number == (it->from < 0 ? it->from + count : it->from);
+}
+
 static int fail_name(const struct mi_pos_item *it, const struct mi_span *list, size_t n,
                      struct mi_error *err)
 {
@@ -249,8 +290,14 @@ static int fail_name(const struct mi_pos_item *it, const struct mi_span *list, s
         if (before == i && b.len < 200)
             mi_buf_addf(&b, "%s'%.40s'", b.len ? ", " : "", list[i].name);
     }
-    mi_fail(err, MI_EXIT_DATA, "no %s '%.60s' with tokens in this prompt; it has %s", what,
-            it->name, n ? mi_buf_text(&b) : "none");
+    if (it->has_from)
+        mi_fail(err, MI_EXIT_DATA,
+                "no turn %lld%s%.60s with tokens in this prompt; it has %zu, of %s",
+                (long long)it->from, it->name ? " of role " : "", it->name ? it->name : "", n,
+                n ? mi_buf_text(&b) : "none");
+    else
+        mi_fail(err, MI_EXIT_DATA, "no %s '%.60s' with tokens in this prompt; it has %s", what,
+                it->name, n ? mi_buf_text(&b) : "none");
     mi_buf_free(&b);
     return -MI_EXIT_DATA;
 }
@@ -263,7 +310,7 @@ static int mark_named(unsigned char *is_in, const struct mi_pos_item *it,
     int64_t found = 0;
 
     for (size_t i = 0; i < n; i++)
-        if (strcmp(list[i].name, it->name) == 0)
+        if (is_meant(it, list, n, i))
             found += mark(is_in, t->n_tokens, list[i].begin, list[i].end);
     return found ? 0 : fail_name(it, list, n, err);
 }
@@ -375,7 +422,7 @@ static bool covers_named(const struct mi_pos_item *it, const struct mi_span *lis
                          int64_t index)
 {
     for (size_t i = 0; i < n; i++)
-        if (strcmp(list[i].name, it->name) == 0 && index >= list[i].begin && index < list[i].end)
+        if (index >= list[i].begin && index < list[i].end && is_meant(it, list, n, i))
             return true;
     return false;
 }

@@ -1,12 +1,15 @@
 /* data/pos.h: which tokens of a prompt are meant.
  *
  *     last   -2   3   2:5   all   prompt   gen   gen:0:4   gen:-1
- *     role:assistant   span:NAME   /regex/            and lists: "last,span:subject"
+ *     role:assistant   role:user:-1   turn:0   span:NAME   /regex/
+ *     and lists: "last,span:subject"
  *
  * `last`, k and -k count in the prompt, on run streams too. `gen` are input tokens that
  * were generated (index >= n_prompt); gen:-1 is the last of the run. Ranges are half
- * open. span and role give every token that overlaps them; /regex/ is matched against
- * the text of the tokens and gives those that overlap a match. */
+ * open. span and role give every token that overlaps them: role:user the contents of all
+ * turns of that role, role:user:K of turn K of them (negative: from the end), turn:K of
+ * turn K of the conversation; turns without tokens do not count. /regex/ is matched
+ * against the text of the tokens and gives those that overlap a match. */
 #ifndef MI_DATA_POS_H
 #define MI_DATA_POS_H
 
@@ -21,9 +24,9 @@ enum mi_pos_kind { MI_POS_INDEX, MI_POS_RANGE, MI_POS_GEN, MI_POS_ROLE, MI_POS_S
 
 struct mi_pos_item {
     enum mi_pos_kind kind;
-    bool has_from, has_to; /* of a range; an index has `from` only */
+    bool has_from, has_to; /* of a range; an index and the number of a turn have `from` only */
     int64_t from, to;      /* negative: from the end */
-    char *name;            /* of a role or span; the pattern of a regex */
+    char *name;            /* of a role (NULL: of any) or span; the pattern of a regex */
     struct mi_regex regex;
 };
 

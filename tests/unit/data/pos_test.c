@@ -12,7 +12,8 @@ static const char *const piece[] = {"<s>", "The", " sky", " \xc3", "\xa9", " is"
 static size_t piece_len[11];
 static const struct mi_span spans[] = {
     {"subject", 1, 3}, {"statement", 1, 7}, {"empty", 2, 2}, {"subject", 6, 7}};
-static const struct mi_span roles[] = {{"user", 0, 5}, {"assistant", 5, 8}};
+static const struct mi_span roles[] = {
+    {"user", 0, 2}, {"tool:x", 2, 3}, {"user", 3, 5}, {"assistant", 5, 8}};
 
 static struct mi_pos_tokens tokens(int64_t n_tokens)
 {
@@ -23,7 +24,7 @@ static struct mi_pos_tokens tokens(int64_t n_tokens)
                                   .spans = spans,
                                   .n_spans = 4,
                                   .roles = roles,
-                                  .n_roles = 2,
+                                  .n_roles = 4,
                                   .piece = piece,
                                   .piece_len = piece_len};
 }
@@ -78,6 +79,14 @@ static void test_good(void)
         {"last,0,last", "0 7"},
         {"span:subject", "1 2 6"},
         {"role:assistant", "5 6 7"},
+        {"role:user", "0 1 3 4"},
+        {"role:user:0", "0 1"},
+        {"role:user:-1", "3 4"},
+        {"role:tool:x", "2"},
+        {"role:tool:x:0", "2"},
+        {"turn:0", "0 1"},
+        {"turn:-1", "5 6 7"},
+        {"turn:2,turn:1", "2 3 4"},
         {"last,span:subject,gen:-1", "1 2 6 7 10"},
         {"/sky/", "2"},
         {"/y.*i/", "2 3 4 5 6 7 8 9 10"},
@@ -106,6 +115,15 @@ static void test_bad(void)
                         "'statement', 'empty'"},
         {"span:empty", "data: no span 'empty' with tokens"},
         {"role:system", "data: no role 'system'"},
+        {"role:user:2", "data: no turn 2 of role user with tokens in this prompt; it has 4, of "
+                        "'user', 'tool:x', 'assistant'"},
+        {"role:system:0", "data: no turn 0 of role system"},
+        {"turn:4", "data: no turn 4 with tokens"},
+        {"turn:-5", "data: no turn -5 with tokens"},
+        {"turn:", "usage:"},
+        {"turn:user", "usage:"},
+        {"turn:1:2", "usage:"},
+        {"role::0", "usage:"},
         {"/zebra/", "data: '/zebra/' matches nothing"},
         {"", "usage:"},
         {"lst", "usage:"},
@@ -136,9 +154,18 @@ static void test_bad(void)
 /* While a run grows, what is covered must be what the finished run resolves to. */
 static void test_covers(void)
 {
-    static const char *const texts[] = {
-        "last", "all",   "gen",   "gen:1:", "gen:0:2", "span:subject", "role:user,gen:2",
-        "2:5",  "/sky/", "prompt"};
+    static const char *const texts[] = {"last",
+                                        "all",
+                                        "gen",
+                                        "gen:1:",
+                                        "gen:0:2",
+                                        "span:subject",
+                                        "role:user,gen:2",
+                                        "role:user:-1",
+                                        "turn:-1,turn:0",
+                                        "2:5",
+                                        "/sky/",
+                                        "prompt"};
     struct mi_pos p;
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
