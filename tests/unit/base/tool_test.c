@@ -333,6 +333,8 @@ int main(int argc, char **argv)
     unsetenv("MI_ISA");
     if (!mkdtemp(folder) || chdir(folder) < 0 || symlink(self, "tool") < 0)
         return 4;
+    signal(SIGHUP, SIG_DFL); /* ignored under nohup, and then by all that is started here */
+    signal(SIGTERM, SIG_DFL);
     plan(45);
     test_options();
     test_misuse();
