@@ -43,9 +43,9 @@ def bench(name, *arguments):
 
 # Functions of the tools by what they do, for samples of the processor; the first that fits.
 WORK = (("products", r"(tile_packed|run_many|few_MI|run_few)"), ("unpacking", r"pack_MI"),
-        ("attention", r"(tile_plain|run_mix|run_attend|run_scores|run_dot|run_divide|pack_|order_heads|rope)"),
-        ("scores of tokens", r"(compute_entropy|mi_score|run_top|run_exp_sum)"),
-        ("threads", r"libgomp|GOMP|gomp"), ("system", r"\[k\]"))
+        ("attention", r"(tile_plain|run_mix|run_attend|run_scores|run_dot|pack_|order_heads|rope)"),
+        ("softmax", r"(run_top|run_exp_sum|run_divide)"), ("scores of tokens", r"(compute_entropy|mi_score)"),
+        ("threads", r"libgomp|GOMP|gomp|wait_gate|mi_par_crew|run_crew|serve$"), ("system", r"\[k\]"))
 
 
 def samples(command, path, isa=None):

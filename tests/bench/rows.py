@@ -318,6 +318,7 @@ def where(b):
     weights = 2.0 * b.model.block * b.model.n_layers
     prompts = tokens_of(1, 200, 8, 64, b.model.d_vocab)
     long = tokens_of(512, 4, 512, 512, b.model.d_vocab)
+    longer = tokens_of(2048, 1, 2048, 2048, b.model.d_vocab)
     one = write_lines(b.path("one.jsonl"), ({"tokens": p} for p in tokens_of(4, 1, 16, 16, b.model.d_vocab)))
     many = write_lines(b.path("16.jsonl"), ({"tokens": p} for p in tokens_of(4, 16, 16, 16, b.model.d_vocab)))
     pair = pair_of(b, 9)[2]
@@ -326,6 +327,8 @@ def where(b):
                                                        b.path("x.mi")), weights * sum(map(len, prompts))),
             ("4 prompts of 512 tokens", capture_command(b, write_lines(b.path("l.jsonl"), ({"tokens": p} for p in long)),
                                                         b.path("x.mi")), weights * 4 * 512),
+            ("a prompt of 2,048 tokens", capture_command(b, write_lines(b.path("longer.jsonl"), ({"tokens": p} for p in longer)),
+                                                         b.path("x.mi")), weights * 2048),
             ("sweep of 9 tokens", sweep_command(b, pair, "resid_post:*", "all", b.path("x.mi")),
              minimal(b, 9, "resid_post:*") + vocab * 9 * b.model.n_layers),
             ("16 sequences at once", [*run, many], (weights + vocab) * 16 * 112),
