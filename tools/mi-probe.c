@@ -1,4 +1,5 @@
 /* mi-probe: figures of directions, probes, units, runs and sweeps; verdicts on claims. */
+#include "base/bytes.h"
 #include "base/escape.h"
 #include "base/file.h"
 #include "base/opt.h"
@@ -46,7 +47,7 @@ static const struct mi_tool tool = {
 /* What was given, until it is made into what the verbs need. */
 struct options {
     enum verb verb;
-    const char *metric, *method, *by, *pos, *between;
+    const char *metric, *method, *by, *pos, *between, *max_memory;
     struct mi_strings directions, of, gates, controls;
     double above, below;
     int part, pool;
@@ -127,6 +128,8 @@ static int parse(struct options *opt, int argc, char **argv)
         {E, MI_INT(0, "random", "N", &opt->n_random, 0, 10000, "random directions as a control")},
         {E | U, MI_INT(0, "permuted", "N", &opt->n_permuted, 0, 10000, "shuffles of the sides")},
         {F, MI_INT(0, "draws", "N", &opt->n_draws, 0, 10000, "draws of each control")},
+        {F | U,
+         MI_STRING(0, "max-memory", "SIZE", &opt->max_memory, "refuse to hold more, e.g. 4G")},
         {U, MI_INT('k', "top", "K", &opt->n_top, 1, 10000000, "units to list")},
         {E, MI_FLAG(0, "allow-leak", &p->eval.allow_leak, "accept groups that were fitted on")},
         {E | P, MI_FLAG(0, "other-model", &p->other_model, "accept a model as wide as this")},
@@ -260,6 +263,9 @@ static void finish_options(struct options *opt)
     struct mi_probing *p = &opt->p;
     struct mi_error err = {0};
 
+    if (opt->max_memory && mi_bytes_parse(opt->max_memory, &p->fit.max_memory, &err) < 0)
+        mi_tool_misuse("--max-memory: %s", err.text);
+    p->units.max_memory = p->fit.max_memory;
     p->step.tool = tool.name;
     p->step.verb = verbs[2 * opt->verb];
     p->step.seed = opt->seed;

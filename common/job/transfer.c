@@ -341,7 +341,7 @@ int mi_transfer(struct mi_acts *acts, const struct mi_transfer_options *o, struc
 {
     struct transfer t = {.acts = acts, .o = o};
     int64_t n_probes = 0;
-    int r = mi_held_read(&t.held, acts, 0, 3, err);
+    int r = mi_held_read(&t.held, acts, o->max_memory, 3, err);
 
     *n_scores = 0;
     if (r == 0) {

@@ -28,7 +28,8 @@ struct mi_transfer_options {
     uint64_t seed;
     int32_t n_bootstrap; /* 0: no intervals */
     double level;
-    int n_draws; /* of each control; 0: none */
+    int n_draws;        /* of each control; 0: none */
+    int64_t max_memory; /* as of mi_held_read (job/fit.h) */
     bool wants[MI_PROBE_FIGURES];
     struct mi_value of; /* map of keys that every record gets; nil: none. Borrowed */
 };

@@ -244,7 +244,7 @@ int mi_units(struct mi_acts *acts, const struct mi_units_options *o, struct mi_s
              struct mi_error *err)
 {
     struct units u = {.acts = acts, .o = o, .seed = s->seed};
-    int r = mi_held_read(&u.held, acts, 0, 0, err);
+    int r = mi_held_read(&u.held, acts, o->max_memory, 0, err);
 
     if (r == 0) {
         u.place = mi_alloc_zero(acts->n_places, sizeof *u.place);

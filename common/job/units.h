@@ -20,7 +20,8 @@
 
 struct mi_units_options {
     int64_t n_top;
-    int n_permuted; /* 0: without the control */
+    int n_permuted;     /* 0: without the control */
+    int64_t max_memory; /* as of mi_held_read (job/fit.h) */
 };
 
 /* Reads acts to the end; holds all rows. MI_EXIT_DATA: one side only, too few groups, no unit

@@ -150,6 +150,12 @@ field() {
 	nothing_left out.mi
 	run_clean 0 mi-direction fit $SIDES --max-memory 1G a.mi -o out.mi
 	cmp <(mi-view out.mi) <(mi-direction fit $SIDES a.mi | mi-view)
+	for verb in fit units 'transfer --by=topic'; do
+		# shellcheck disable=SC2086
+		run_clean 4 mi-probe $verb $SIDES --max-memory 1K a.mi -o out.mi
+		says '--max-memory'
+	done
+	run_clean 2 mi-probe fit --max-memory much a.mi
 }
 
 @test "mi-direction: train and test parts split the groups" {
