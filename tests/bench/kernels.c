@@ -9,7 +9,8 @@
  * as in a model; with -c each is used again and again, and so comes from a cache. The limit is
  * measured again beside each sample, and medians are printed: other work on the machine then falls
  * on both. With -u what a fifth of the products' samples exceed stands behind: where others use
- * the processor's other half, it falls on products more than on the limit. One thread is timed by its own processor time, several by the clock on the wall. */
+ * the processor's other half, it falls on products more than on the limit. One thread is timed
+ * by its own processor time, several by the clock on the wall. */
 #include "math/kernels.h"
 #include "base/cpu.h"
 #include "base/par.h"
