@@ -192,7 +192,7 @@ static void cut_work(struct linear_work *w, int threads)
     unit = few ? 32 : w->kernels->tile_n;
     w->threads = bytes < ALONE_BYTES && w->n * k * w->m < alone ? 1 : threads;
     most = few ? 1 << 14 : tile_rows(k, unit);
-    w->n_step = w->n_end = w->threads == 1 ? most : round_up(w->n / (3 * (int64_t)threads), unit);
+    w->n_step = w->threads == 1 ? most : round_up(w->n / (3 * (int64_t)threads), unit);
     w->n_step = w->n_step < unit ? unit : w->n_step > most ? most : w->n_step;
     w->n_end = w->n_step;
     w->m_step = w->m;
@@ -207,8 +207,8 @@ static void cut_work(struct linear_work *w, int threads)
         w->m_step = w->m_step < 24 ? 24 : w->m_step;
         w->m_tasks = (w->m + w->m_step - 1) / w->m_step;
     } else {
-        w->n_end = round_up(w->n_step / 4, unit);
-        w->n_end = w->n_end < 24 && w->n_step >= 24 ? 24 : w->n_end;
+        w->n_end = round_up(w->n_step < 96 ? 24 : w->n_step / 4, unit);
+        w->n_end = w->n_end < w->n_step ? w->n_end : w->n_step;
         w->n_first = w->n * 2 / 3 / w->n_step;
     }
 }

@@ -106,7 +106,7 @@ static const struct mi_architecture table[] = {
     {.name = "dots1",
      .model_types = "dots1",
      .families = "dots.llm1",
-     .traits = MI_TRAIT_QK_NORM | MI_TRAIT_EXPERTS | MI_TRAIT_SHARED_EXPERT},
+     .traits = MI_TRAIT_QK_NORM | MI_TRAIT_EXPERTS | MI_TRAIT_SHARED_EXPERT | MI_TRAIT_SIGMOID},
     {.name = "seed_oss", .model_types = "seed_oss", .families = "Seed-OSS"},
     {.name = "hunyuan-dense",
      .model_types = "hunyuan_v1_dense",

@@ -63,6 +63,7 @@ enum {
     MI_TRAIT_SINKS = 1 << 26,        /* attn_sinks: a score of no key in each head's softmax */
     MI_TRAIT_SMOOTH_YARN = 1 << 27,  /* YaRN's borders lie between coordinates too */
     MI_TRAIT_CLAMPED_GLU = 1 << 28,  /* experts: model/experts.c */
+    MI_TRAIT_SIGMOID = 1 << 29, /* experts are weighed by it unless expert_gating_func says more */
 };
 
 #define MI_TRAITS_ALL_BIASES \

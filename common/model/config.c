@@ -217,18 +217,16 @@ static int read_experts(struct mi_reading *r, struct mi_config *c)
     if (rc == 0)
         rc = mi_reading_size(r, "expert_feed_forward_length", c->dims.d_mlp, 1, 1 << 20,
                              &c->d_expert);
+    /* the count says it where it stands: ERNIE's converter divides the length by it */
     if (rc == 0)
-        rc = mi_reading_size(r, "expert_shared_feed_forward_length",
-                             is_shared && !mi_reading_find(r, "expert_shared_count") ? c->dims.d_mlp
-                                                                                     : 0,
-                             0, 1 << 20, &c->d_shared);
-    if (rc == 0 && c->d_shared == 0) {
         rc = mi_reading_size(r, "expert_shared_count", 0, 0, 64, &n);
-        c->d_shared = n * c->d_expert;
-    }
-    n = SOFTMAX;
+    c->d_shared = n * c->d_expert;
+    if (rc == 0 && n == 0)
+        rc = mi_reading_size(r, "expert_shared_feed_forward_length", is_shared ? c->dims.d_mlp : 0,
+                             0, 1 << 20, &c->d_shared);
+    n = has_trait(r, MI_TRAIT_SIGMOID) ? SIGMOID : SOFTMAX;
     if (rc == 0)
-        rc = mi_reading_size(r, "expert_gating_func", SOFTMAX, SOFTMAX, SOFTMAX_OF_CHOSEN, &n);
+        rc = mi_reading_size(r, "expert_gating_func", n, SOFTMAX, SOFTMAX_OF_CHOSEN, &n);
     c->is_sigmoid = n == SIGMOID;
     if (rc == 0)
         rc = mi_reading_flag(r, "expert_weights_norm",

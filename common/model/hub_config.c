@@ -356,8 +356,6 @@ static void read_flags(struct mi_hub *h)
     if (mi_hub_flag(h, "new_decoder_architecture"))
         mi_set(&h->store->arena, &h->store->keys, "use_parallel_residual", mi_bool(true));
     h->is_tied = mi_hub_flag(h, "tie_word_embeddings");
-    if (strcmp(h->type, "dots1") == 0)
-        mi_hub_put_int(h, "expert_gating_func", 2);
 }
 
 int mi_hub_config(struct mi_hub *h)

@@ -191,7 +191,7 @@ static void test_covers(void)
 
 int main(void)
 {
-    plan(29 + 2 + 23 + 10 + 1);
+    plan(37 + 2 + 31 + 12 + 1);
     test_good();
     test_bad();
     test_covers();
