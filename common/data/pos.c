@@ -78,20 +78,21 @@ static bool scan_gen(const char *s, const char *end, struct mi_pos_item *it)
 /* "user", "user:0" or "user:-1" of a role; "0" or "-1" of a turn, which has no name. */
 static bool scan_turn(const char *s, const char *end, bool is_named, struct mi_pos_item *it)
 {
-    const char *k = s;
+    const char *number, *name_end = end;
 
     it->kind = MI_POS_ROLE;
     if (is_named) {
-        for (k = end; k > s && k[-1] != ':';)
-            k--;
-        it->has_from = k > s && scan_number(k, end, &it->from) == end;
-        if (!it->has_from)
-            k = end + 1;
-        it->name = mi_strndup(s, (size_t)(k - 1 - s));
-        return k - 1 > s;
+        for (number = end; number > s && number[-1] != ':';)
+            number--;
+        if (number > s && scan_number(number, end, &it->from) == end) {
+            it->has_from = true;
+            name_end = number - 1;
+        }
+        it->name = mi_strndup(s, (size_t)(name_end - s));
+        return name_end > s;
     }
     it->has_from = true;
-    return scan_number(k, end, &it->from) == end;
+    return scan_number(s, end, &it->from) == end;
 }
 
 static struct mi_pos_item *add_item(struct mi_pos *p, enum mi_pos_kind kind)

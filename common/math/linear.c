@@ -179,7 +179,7 @@ static void cut_work(struct linear_work *w, int threads)
 {
     const int64_t alone = ALONE_PRODUCTS >> (w->kernels == &mi_kernels_portable ? 6 : 0);
     bool few = true;
-    int64_t bytes = 0, parts;
+    int64_t bytes = 0, tasks, parts;
     int k = 0, unit, most;
 
     for (int i = 0; i < w->n_jobs; i++) {
@@ -199,8 +199,8 @@ static void cut_work(struct linear_work *w, int threads)
     w->m_tasks = 1;
     if (few || w->threads == 1)
         return;
-    parts = 3 * (int64_t)threads / count_tasks(w);
-    parts = parts * count_tasks(w) < 3 * threads ? parts + 1 : parts;
+    tasks = count_tasks(w);
+    parts = (3 * (int64_t)threads + tasks - 1) / tasks;
     parts = parts > w->m / NEAR_ROWS ? parts : w->m / NEAR_ROWS;
     if (parts > 1) {
         w->m_step = round_up((w->m + parts - 1) / parts, 12);
